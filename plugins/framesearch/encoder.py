@@ -1,0 +1,77 @@
+"""The encoder half of a model, as ONNX: pictures in, embeddings out. The only user of onnxruntime.
+
+The contract that any registered encoder keeps: one input, uint8 (N, H, W, 3) RGB with N free and H, W fixed; one
+output, unit-norm float32 (N, D). Scaling lies inside the graph, so that training and query can't drift apart.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+
+from framesearch.errors import EncoderInvalid
+from framesearch.images.pixels import resize
+
+BATCH = 64  # pictures a call: larger batches gain nothing on a CPU
+
+
+class Encoder:
+    """An encoder loaded from an ONNX file.
+
+    Attributes:
+        height, width: of the pictures it takes.
+        dimension: of the embeddings it gives.
+        digest: SHA-256 of the file, to tell which encoder an index belongs to.
+    """
+
+    def __init__(self, path: Path, threads: int = 0) -> None:
+        """Load the file and check the contract on a probe picture.
+
+        Args:
+            threads: for one call; 0 lets the runtime use every core.
+
+        Raises:
+            EncoderInvalid: the file is no ONNX model or does not keep the contract.
+        """
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        try:
+            content = path.read_bytes()
+            self._session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime raises its own types, none of them public
+            raise EncoderInvalid(f"{path} can't be loaded as an ONNX model: {error}") from error
+        self.digest = hashlib.sha256(content).hexdigest()
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        shape = inputs[0].shape if inputs else []
+        if len(inputs) != 1 or inputs[0].type != "tensor(uint8)" or len(shape) != 4 or shape[3] != 3:
+            raise EncoderInvalid(f"{path}: the input must be one uint8 (N, H, W, 3) tensor")
+        if not (isinstance(shape[1], int) and isinstance(shape[2], int)):
+            raise EncoderInvalid(f"{path}: the input's height and width must be fixed")
+        self.height, self.width = int(shape[1]), int(shape[2])
+        self._input, self._output = inputs[0].name, outputs[0].name
+        probe = np.random.default_rng(0).integers(0, 256, (2, self.height, self.width, 3), dtype=np.uint8)
+        vectors = self._run(probe)
+        if vectors.dtype != np.float32 or vectors.ndim != 2 or len(vectors) != 2:
+            raise EncoderInvalid(f"{path}: the output must be one float32 (N, D) tensor")
+        if not np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3):
+            raise EncoderInvalid(f"{path}: the embeddings must have unit norm")
+        self.dimension = int(vectors.shape[1])
+
+    def _run(self, batch: np.ndarray) -> np.ndarray:
+        (vectors,) = self._session.run([self._output], {self._input: batch})
+        return vectors
+
+    def embed(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
+        """Embeddings of RGB uint8 pictures of any size, each squashed to the encoder's own.
+
+        Returns:
+            float32 (N, D), unit norm.
+        """
+        vectors = np.empty((len(pictures), self.dimension), np.float32)
+        for start in range(0, len(pictures), BATCH):
+            batch = [resize(picture, self.height, self.width) for picture in pictures[start : start + BATCH]]
+            vectors[start : start + len(batch)] = self._run(np.stack(batch))
+        return vectors

@@ -1,0 +1,128 @@
+"""Every setting, in one frozen class, read once from the environment and `airflow_configs.env`.
+
+The environment wins over the file. Defaults make the embedded stack: one machine, one folder.
+"""
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from framesearch.errors import InvalidSetting
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+CONFIG_FILE = CHECKOUT / "airflow_configs.env"
+IN_CHECKOUT = CONFIG_FILE.is_file()
+
+
+def _default_home() -> Path:
+    return CHECKOUT / ".framesearch" if IN_CHECKOUT else Path.home() / ".framesearch"
+
+
+class Settings(BaseSettings):
+    """Settings of one framesearch; every field is the environment variable FRAMESEARCH_<NAME>.
+
+    Each is explained in `airflow_configs.env`. An empty value means the default.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="FRAMESEARCH_", frozen=True, extra="ignore", env_ignore_empty=True, env_file_encoding="utf-8"
+    )
+
+    # Where everything lies.
+    home: Path = Field(default_factory=_default_home)
+    storage_uri: str = ""
+    catalogue_uri: str = ""
+    mlflow_tracking_uri: str = ""
+
+    # Ingest.
+    playlists: Annotated[tuple[str, ...], NoDecode] = ()
+    candidates_per_second: float = Field(4.0, gt=0, le=60)
+    frame_height: int = Field(180, ge=64, le=1080)
+    jpeg_quality: int = Field(85, ge=30, le=100)
+    probe_share: float = Field(0.05, ge=0, le=0.5)
+    max_video_hours: float = Field(6.0, gt=0)
+    max_attempts: int = Field(5, ge=1)
+    retry_after_minutes: float = Field(60.0, ge=0)
+    download_height: int = Field(360, ge=144)
+    max_download_mb: int = Field(2000, ge=1)
+    request_pause_s: float = Field(0.75, ge=0)
+    download_pause_s: float = Field(10.0, ge=0)
+    socket_timeout_s: float = Field(20.0, gt=0)
+    cookies_file: Path | None = None
+    proxy: str = ""
+    parallel_videos: int = Field(2, ge=1)
+
+    # Training and promotion.
+    encoder_family: Literal["contrastive", "convolutional"] = "contrastive"
+    training_minutes: float = Field(7.0, gt=0)
+    training_seed: int = 20260101
+    retrain_growth: float = Field(0.2, ge=0)
+    promotion_confidence: float = Field(0.95, gt=0.5, lt=1)
+    require_approval: bool = False
+
+    # Index and answers.
+    bundles_kept: int = Field(3, ge=1)
+    found_precision: float = Field(0.99, ge=0.5, lt=1)
+    max_query_megapixels: float = Field(100.0, gt=0)
+    max_query_mb: float = Field(30.0, gt=0)
+
+    # The servers of the embedded stack.
+    host: str = "127.0.0.1"
+    airflow_port: int = Field(8080, ge=1, le=65535)
+    mlflow_port: int = Field(5000, ge=1, le=65535)
+    page_port: int = Field(8501, ge=1, le=65535)
+
+    @field_validator("home", mode="after")
+    @classmethod
+    def _absolute(cls, home: Path) -> Path:
+        # A relative home means the same folder from wherever a command is started.
+        return (CHECKOUT / home.expanduser() if IN_CHECKOUT else home.expanduser()).resolve()
+
+    @field_validator("playlists", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(value.split()) if isinstance(value, str) else value
+
+    @property
+    def catalogue(self) -> str:
+        """SQLAlchemy URL of the catalogue."""
+        return self.catalogue_uri or f"sqlite:///{self.home / 'catalogue.db'}"
+
+    @property
+    def storage(self) -> str:
+        """Root of the storage: a folder."""
+        return self.storage_uri or str(self.home)
+
+    @property
+    def mlflow(self) -> str:
+        """Tracking URI of MLflow: the server's address, or the embedded database itself."""
+        return self.mlflow_tracking_uri or f"sqlite:///{self.home / 'mlflow' / 'mlflow.db'}"
+
+    @property
+    def scratch(self) -> Path:
+        """Where downloads and half-made objects live; anything in it may be deleted when nothing runs."""
+        return self.home / "scratch"
+
+
+def load_settings() -> Settings:
+    """The settings as the environment and the configuration file have them now.
+
+    Raises:
+        InvalidSetting: a value can't be used; the message names the setting.
+    """
+    config = os.environ.get("FRAMESEARCH_CONFIG") or (str(CONFIG_FILE) if IN_CHECKOUT else None)
+    try:
+        return Settings(_env_file=config)  # type: ignore[call-arg]
+    except ValidationError as error:
+        wrong = "; ".join(f"FRAMESEARCH_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
+        raise InvalidSetting(f"{wrong}. Correct it in the environment or in airflow_configs.env.") from error
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process, read once."""
+    return load_settings()

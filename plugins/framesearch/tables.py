@@ -1,0 +1,126 @@
+"""The Parquet tables: a video's frames, its embeddings, and an index bundle's rows. The only user of pyarrow."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from framesearch.records import FrameRole
+
+ROW_GROUP = 256  # frames: about 3 MB a group, so that a reader of a few frames reads little
+
+_FRAMES = pa.schema(
+    [
+        ("timestamp_s", pa.float64()),
+        ("jpeg", pa.binary()),
+        ("role", pa.dictionary(pa.int8(), pa.string())),
+        ("quality", pa.float32()),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A stored frame.
+
+    Attributes:
+        timestamp_s: presentation time, seconds from the start of the video.
+        jpeg: the picture, `FRAMESEARCH_FRAME_HEIGHT` pixels high.
+        quality: 0 (blank) to 1 (sharp and detailed), see `images.pixels.quality`.
+    """
+
+    timestamp_s: float
+    jpeg: bytes
+    role: FrameRole
+    quality: float
+
+
+@dataclass(frozen=True, slots=True)
+class Embeddings:
+    """The embeddings of a video's index frames, in time order.
+
+    Attributes:
+        timestamps_s: float64 (N,).
+        vectors: float32 (N, D), unit norm.
+    """
+
+    timestamps_s: np.ndarray
+    vectors: np.ndarray
+
+
+def write_frames(path: Path, frames: Iterable[Frame]) -> None:
+    """Write frames to a new Parquet file, a row group at a time: memory does not grow with the video."""
+    with pq.ParquetWriter(path, _FRAMES, compression="none", use_dictionary=["role"]) as writer:
+        group: list[Frame] = []
+        for frame in frames:
+            group.append(frame)
+            if len(group) == ROW_GROUP:
+                writer.write_table(_frames_table(group))
+                group.clear()
+        if group:
+            writer.write_table(_frames_table(group))
+
+
+def _frames_table(frames: list[Frame]) -> pa.Table:
+    return pa.table(
+        {
+            "timestamp_s": [frame.timestamp_s for frame in frames],
+            "jpeg": [frame.jpeg for frame in frames],
+            "role": pa.array([frame.role.value for frame in frames]).dictionary_encode().cast(_FRAMES.field("role").type),
+            "quality": [frame.quality for frame in frames],
+        },
+        schema=_FRAMES,
+    )
+
+
+def read_frames(path: Path, role: FrameRole | None = None) -> Iterator[Frame]:
+    """The frames of a file in stored (time) order, those of one role where given; a row group in memory at a time."""
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(batch_size=ROW_GROUP):
+            columns = batch.to_pydict()
+            for timestamp_s, jpeg, frame_role, quality in zip(*(columns[name] for name in _FRAMES.names), strict=True):
+                if role is None or frame_role == role:
+                    yield Frame(timestamp_s, jpeg, FrameRole(frame_role), quality)
+
+
+def read_frame_times(path: Path, role: FrameRole | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Times and qualities of the frames without their pictures: float64 (N,), float32 (N,)."""
+    table = pq.read_table(path, columns=["timestamp_s", "role", "quality"])
+    times, qualities = table["timestamp_s"].to_numpy(), table["quality"].to_numpy()
+    if role is None:
+        return times, qualities
+    chosen = np.array([value == role for value in table["role"].to_pylist()], dtype=bool)
+    return times[chosen], qualities[chosen]
+
+
+def write_embeddings(path: Path, embeddings: Embeddings) -> None:
+    """Write a video's embeddings to a new Parquet file."""
+    count, dimension = embeddings.vectors.shape
+    vectors = pa.FixedSizeListArray.from_arrays(
+        pa.array(np.ascontiguousarray(embeddings.vectors, np.float32).reshape(-1)), dimension
+    )
+    times = pa.array(np.asarray(embeddings.timestamps_s, np.float64))
+    assert len(times) == count
+    pq.write_table(pa.table({"timestamp_s": times, "vector": vectors}), path, compression="none", use_dictionary=False)
+
+
+def read_embeddings(path: Path) -> Embeddings:
+    """Read what `write_embeddings` wrote."""
+    table = pq.read_table(path)
+    vectors = table["vector"].combine_chunks()
+    flat = vectors.flatten().to_numpy(zero_copy_only=False)
+    return Embeddings(table["timestamp_s"].to_numpy(), flat.reshape(len(table), vectors.type.list_size))
+
+
+def write_columns(path: Path, columns: dict[str, np.ndarray | list[str]]) -> None:
+    """Write named columns of equal length to a new Parquet file."""
+    pq.write_table(pa.table(columns), path, compression="zstd")
+
+
+def read_columns(path: Path) -> dict[str, np.ndarray]:
+    """The columns of a Parquet file as numpy arrays (strings as object arrays)."""
+    table = pq.read_table(path)
+    return {name: table[name].to_numpy() for name in table.column_names}
