@@ -1,0 +1,152 @@
+"""The catalogue's contract, for every implementation."""
+
+import multiprocessing
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from framesearch.catalogue import Catalogue, open_catalogue
+from framesearch.errors import NoVideo
+from framesearch.records import FrameCounts, IndexBuild, ListedVideo, PlaylistListing, VideoStatus
+from framesearch.settings import Settings
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+COUNTS = FrameCounts(index_frames=120, probe_frames=6, duration_s=60.0)
+
+
+def listing(*ids: str, url: str = "playlist", complete: bool = True) -> PlaylistListing:
+    return PlaylistListing(url, "Title", [ListedVideo(i, f"https://site/{i}", i.upper()) for i in ids], complete)
+
+
+def test_a_first_listing_discovers_every_video(fresh_catalogue: Catalogue):
+    diff = fresh_catalogue.record_listing(listing("a", "b"), NOW)
+    assert (diff.new, diff.vanished, diff.returned) == (("a", "b"), (), ())
+    assert [(v.video_id, v.status, v.discovered_at) for v in fresh_catalogue.videos()] == [
+        ("a", VideoStatus.DISCOVERED, NOW),
+        ("b", VideoStatus.DISCOVERED, NOW),
+    ]
+
+
+def test_a_later_listing_tells_what_is_new_at_either_end_and_what_vanished(fresh_catalogue: Catalogue):
+    fresh_catalogue.record_listing(listing("b", "c"), NOW)
+    diff = fresh_catalogue.record_listing(listing("a", "b", "d"), NOW)
+    assert (diff.new, diff.vanished) == (("a", "d"), ("c",))
+    assert fresh_catalogue.video("c").vanished_at == NOW
+
+
+def test_a_vanished_video_keeps_its_frames_and_may_return(fresh_catalogue: Catalogue):
+    fresh_catalogue.record_listing(listing("a", "b"), NOW)
+    fresh_catalogue.mark_ready("a", COUNTS, NOW)
+    fresh_catalogue.record_listing(listing("b"), NOW)
+    assert fresh_catalogue.video("a").status is VideoStatus.READY
+    assert fresh_catalogue.record_listing(listing("a", "b"), NOW).returned == ("a",)
+    assert fresh_catalogue.video("a").vanished_at is None
+
+
+def test_a_cut_listing_says_nothing_about_what_it_leaves_out(fresh_catalogue: Catalogue):
+    fresh_catalogue.record_listing(listing("a", "b"), NOW)
+    assert fresh_catalogue.record_listing(listing("a", complete=False), NOW).vanished == ()
+    assert fresh_catalogue.video("b").vanished_at is None
+
+
+def test_a_video_in_two_playlists_is_one_video_and_vanishes_with_the_last(fresh_catalogue: Catalogue):
+    fresh_catalogue.record_listing(listing("a", "b", url="one"), NOW)
+    assert fresh_catalogue.record_listing(listing("a", url="two"), NOW).new == ()
+    assert fresh_catalogue.record_listing(listing("b", url="one"), NOW).vanished == ()
+    assert fresh_catalogue.record_listing(listing(url="two"), NOW).vanished == ("a",)
+    assert [v.video_id for v in fresh_catalogue.videos(playlist="one")] == ["b"]
+
+
+def test_a_video_listed_twice_in_a_playlist_is_one_video(fresh_catalogue: Catalogue):
+    assert fresh_catalogue.record_listing(listing("a", "a"), NOW).new == ("a",)
+
+
+def test_a_renamed_video_gets_its_new_title(fresh_catalogue: Catalogue):
+    fresh_catalogue.record_listing(listing("a"), NOW)
+    fresh_catalogue.record_listing(PlaylistListing("playlist", "T", [ListedVideo("a", "u", "New name")]), NOW)
+    assert fresh_catalogue.titles(["a", "unknown"]) == {"a": "New name"}
+
+
+def test_a_playlist_error_is_kept_until_it_lists_again_and_costs_no_video(fresh_catalogue: Catalogue):
+    fresh_catalogue.record_listing(listing("a"), NOW)
+    fresh_catalogue.record_playlist_error("playlist", "timed out", NOW)
+    (playlist,) = fresh_catalogue.playlists()
+    assert (playlist.error, playlist.title, playlist.videos) == ("timed out", "Title", 1)
+    fresh_catalogue.record_listing(listing("a"), NOW)
+    assert fresh_catalogue.playlists()[0].error is None
+
+
+def test_a_playlist_that_never_listed_is_still_followed(fresh_catalogue: Catalogue):
+    fresh_catalogue.record_playlist_error("gone", "no such playlist", NOW)
+    assert [(p.url, p.error, p.listed_at) for p in fresh_catalogue.playlists()] == [("gone", "no such playlist", None)]
+
+
+def test_due_are_the_discovered_and_the_failed_whose_time_has_come(fresh_catalogue: Catalogue):
+    fresh_catalogue.record_listing(listing("new", "ready", "later", "now", "given-up", "private"), NOW)
+    fresh_catalogue.mark_ready("ready", COUNTS, NOW)
+    fresh_catalogue.mark_failed("later", "network", "timed out", NOW, NOW + timedelta(hours=1))
+    fresh_catalogue.mark_failed("now", "network", "timed out", NOW, NOW)
+    fresh_catalogue.mark_failed("given-up", "network", "timed out", NOW, None)
+    fresh_catalogue.mark_unavailable("private", "private", "Private video", NOW)
+    assert fresh_catalogue.due_videos(NOW) == ["new", "now"]
+    assert fresh_catalogue.due_videos(NOW, limit=1) == ["new"]
+    assert fresh_catalogue.due_videos(NOW, playlists=["other"]) == []
+    assert fresh_catalogue.due_videos(NOW, force=True) == ["new", "later", "now", "given-up", "private"]
+
+
+def test_a_vanished_video_is_not_tried_again(fresh_catalogue: Catalogue):
+    fresh_catalogue.record_listing(listing("a", "b"), NOW)
+    fresh_catalogue.record_listing(listing("b"), NOW)
+    assert fresh_catalogue.due_videos(NOW, force=True) == ["b"]
+
+
+def test_attempts_and_reasons_are_kept_and_a_success_clears_them(fresh_catalogue: Catalogue):
+    fresh_catalogue.record_listing(listing("a"), NOW)
+    for _ in range(2):
+        fresh_catalogue.mark_failed("a", "network", "timed out", NOW, NOW)
+    video = fresh_catalogue.video("a")
+    assert (video.status, video.attempts, video.reason, video.detail) == ("failed", 2, "network", "timed out")
+    fresh_catalogue.mark_ready("a", COUNTS, NOW)
+    video = fresh_catalogue.video("a")
+    assert (video.status, video.reason, video.index_frames, video.probe_frames) == ("ready", None, 120, 6)
+    assert (video.duration_s, video.ready_at) == (60.0, NOW)
+
+
+def test_an_unknown_video_is_named(fresh_catalogue: Catalogue):
+    with pytest.raises(NoVideo, match="nobody"):
+        fresh_catalogue.video("nobody")
+    with pytest.raises(NoVideo, match="nobody"):
+        fresh_catalogue.mark_ready("nobody", COUNTS, NOW)
+
+
+def test_index_builds_come_newest_first_with_their_publication(fresh_catalogue: Catalogue):
+    for number in (1, 2):
+        fresh_catalogue.add_index_build(IndexBuild(f"i{number}", "1", 10, 1, NOW + timedelta(hours=number)))
+    fresh_catalogue.mark_published("i1", NOW)
+    assert [(b.index_id, b.published_at) for b in fresh_catalogue.index_builds()] == [("i2", None), ("i1", NOW)]
+
+
+def test_a_playlist_of_ten_thousand_is_taken_in_and_diffed(fresh_catalogue: Catalogue):
+    ids = [f"v{number}" for number in range(10_000)]
+    assert len(fresh_catalogue.record_listing(listing(*ids), NOW).new) == 10_000
+    diff = fresh_catalogue.record_listing(listing(*ids[1:], "last"), NOW)
+    assert (diff.new, diff.vanished) == (("last",), ("v0",))
+
+
+def _work(settings: Settings, number: int) -> None:
+    catalogue = open_catalogue(settings)
+    for step in range(20):
+        catalogue.record_listing(listing(f"v{number}-{step}", url=f"p{number}"), NOW)
+        catalogue.mark_ready(f"v{number}-{step}", COUNTS, NOW)
+
+
+def test_several_processes_write_at_once_and_lose_nothing(fresh_settings: Settings):
+    open_catalogue(fresh_settings)
+    context = multiprocessing.get_context("spawn")
+    workers = [context.Process(target=_work, args=(fresh_settings, number)) for number in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0] * 4
+    assert len(open_catalogue(fresh_settings).videos(VideoStatus.READY)) == 80

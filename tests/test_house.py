@@ -1,0 +1,65 @@
+"""The house rules that hold for the whole repository."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_nobody_imports_against_the_layers():
+    linted = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert linted.returncode == 0, linted.stdout
+
+
+def test_every_locked_package_has_its_hash_and_no_host_is_named():
+    lock = (ROOT / "requirements.lock").read_text()
+    requirements = re.split(r"\n(?=[a-zA-Z])", lock)[1:]
+    assert len(requirements) > 100
+    assert [r.split("==")[0] for r in requirements if "--hash=sha256:" not in r] == []
+    assert "://" not in lock
+
+
+def test_every_dependency_is_locked():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = project["dependencies"] + [d for extra in project["optional-dependencies"].values() for d in extra]
+    names = {re.match(r"[a-zA-Z0-9._-]+", dependency)[0].lower() for dependency in wanted}  # type: ignore[index]
+    locked = set(re.findall(r"^([a-z0-9._-]+)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
+    assert names - locked == set()
+
+
+# Each third-party library stands behind one module (or package), so that swapping it changes one place.
+OWNERS = {
+    "yt_dlp": {"playlist.py"},
+    "av": {"video.py"},
+    "cv2": {"images"},
+    "PIL": {"images"},
+    "faiss": {"index.py"},
+    "onnxruntime": {"encoder.py"},
+    "pyarrow": {"tables.py"},
+    "mlflow": {"registry.py"},
+    "sqlalchemy": {"sql_catalogue.py"},
+}
+
+
+@pytest.mark.parametrize("library", OWNERS)
+def test_a_library_is_used_in_one_place_of_the_library(library: str):
+    package = ROOT / "plugins" / "framesearch"
+    uses = re.compile(rf"^\s*(import|from) {library}\b", re.MULTILINE)
+    users = {
+        file.relative_to(package).parts[0] for file in package.rglob("*.py") if uses.search(file.read_text("utf-8"))
+    }
+    assert users <= OWNERS[library]
+
+
+def test_make_help_tells_of_every_command():
+    phony = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert phony
+    told = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert set(phony[1].split()) - set(re.findall(r"^  make ([a-z-]+)", told, re.MULTILINE)) == {"system"}

@@ -1,0 +1,120 @@
+"""Storage: objects are complete or absent, pointers move by compare-and-set."""
+
+import errno
+import multiprocessing
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from framesearch.errors import InvalidSetting, NotStored, PointerMoved, StorageFull
+from framesearch.settings import Settings
+from framesearch.storage import FolderStorage, open_storage
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    file = tmp_path / "source"
+    file.write_bytes(b"whole")
+    return file
+
+
+def test_an_object_reads_back_as_it_was_stored(fresh_storage: FolderStorage, source: Path):
+    assert fresh_storage.create("frames/a.parquet", source)
+    with fresh_storage.open("frames/a.parquet") as file:
+        assert file.read_bytes() == b"whole"
+    assert fresh_storage.exists("frames/a.parquet")
+    assert fresh_storage.list("frames/") == ["frames/a.parquet"]
+
+
+def test_an_object_is_stored_once_and_never_replaced(fresh_storage: FolderStorage, tmp_path: Path, source: Path):
+    fresh_storage.create("a", source)
+    other = tmp_path / "other"
+    other.write_bytes(b"other")
+    assert not fresh_storage.create("a", other)
+    with fresh_storage.open("a") as file:
+        assert file.read_bytes() == b"whole"
+
+
+def test_a_missing_object_is_named(fresh_storage: FolderStorage):
+    with pytest.raises(NotStored, match="frames/gone"), fresh_storage.open("frames/gone"):
+        pass
+
+
+def test_a_full_disk_leaves_nothing_under_the_name(fresh_storage: FolderStorage, source: Path, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(shutil, "move", full)  # the disk is what is stood in for
+    with pytest.raises(StorageFull, match="FRAMESEARCH_HOME"):
+        fresh_storage.create("frames/a.parquet", source)
+    assert fresh_storage.list("frames/") == []
+
+
+@pytest.mark.parametrize("path", ["../outside", "/etc/passwd", "a/../../b", ""])
+def test_a_path_never_leaves_the_storage(fresh_storage: FolderStorage, path: str):
+    with pytest.raises(ValueError, match="not a storage path"):
+        fresh_storage.exists(path)
+
+
+def test_delete_takes_all_objects_of_a_folder_and_no_others(fresh_storage: FolderStorage, tmp_path: Path):
+    for path in ["index/1/a", "index/1/b", "index/2/a"]:
+        (tmp_path / "x").write_bytes(b"x")
+        fresh_storage.create(path, tmp_path / "x")
+    assert fresh_storage.delete("index/1/") == 2
+    assert fresh_storage.list("index/") == ["index/2/a"]
+
+
+def test_a_pointer_moves_only_from_the_generation_that_was_read(fresh_storage: FolderStorage):
+    value, unset = fresh_storage.read_pointer("index/current.json")
+    assert value is None
+    fresh_storage.move_pointer("index/current.json", b"1", unset)
+    with pytest.raises(PointerMoved):
+        fresh_storage.move_pointer("index/current.json", b"2", unset)
+    value, generation = fresh_storage.read_pointer("index/current.json")
+    assert value == b"1"
+    fresh_storage.move_pointer("index/current.json", b"2", generation)
+    assert fresh_storage.read_pointer("index/current.json")[0] == b"2"
+
+
+def _race(root: Path, number: int, results) -> None:
+    storage = FolderStorage(root, root / "scratch")
+    source = root / f"source-{number}"
+    source.write_bytes(bytes([number]) * 100_000)
+    created = storage.create("frames/raced", source)
+    try:
+        storage.move_pointer("pointer", bytes([number]), "")
+        moved = True
+    except PointerMoved:
+        moved = False
+    results.put((created, moved))
+
+
+def test_of_racing_writers_exactly_one_wins(fresh_storage: FolderStorage):
+    fresh_storage.root.mkdir(parents=True)
+    context = multiprocessing.get_context("fork")
+    results = context.Queue()
+    writers = [context.Process(target=_race, args=(fresh_storage.root, number, results)) for number in range(8)]
+    for writer in writers:
+        writer.start()
+    outcomes = [results.get(timeout=60) for _ in writers]
+    for writer in writers:
+        writer.join()
+    assert [created for created, _ in outcomes].count(True) == 1
+    assert [moved for _, moved in outcomes].count(True) == 1
+    with fresh_storage.open("frames/raced") as file:
+        assert len(set(file.read_bytes())) == 1
+    assert fresh_storage.list("frames/") == ["frames/raced"]
+
+
+def test_scratch_is_gone_afterwards_whatever_happens(fresh_storage: FolderStorage):
+    with pytest.raises(RuntimeError), fresh_storage.scratch() as folder:
+        (folder / "download.part").write_bytes(b"half")
+        raise RuntimeError
+    assert not folder.exists()
+
+
+def test_a_storage_that_is_not_there_yet_is_refused_by_its_setting(tmp_path: Path):
+    with pytest.raises(InvalidSetting, match="FRAMESEARCH_STORAGE_URI"):
+        open_storage(Settings(home=tmp_path, storage_uri="s3://bucket"))
