@@ -11,7 +11,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 export PLAYLIST ?=
 
-.PHONY: help env up down status search test check format bench lock system clean
+.PHONY: help env up down status test check format bench lock system clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
