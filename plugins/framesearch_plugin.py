@@ -1,0 +1,30 @@
+"""The Airflow plugin: MLflow and the search page in the UI's navigation, and the links of framesearch's tasks."""
+
+from typing import Any, ClassVar
+
+from airflow.plugins_manager import AirflowPlugin
+
+from framesearch.settings import settings
+from orchestration.links import MlflowRunLink
+
+
+def _address(port: int) -> str:
+    # Seen from the browser: a server that listens on every address is reached under the machine's own name.
+    host = settings().host
+    return f"http://{'localhost' if host in ('0.0.0.0', '::') else host}:{port}/"  # noqa: S104
+
+
+def _mlflow() -> str:
+    uri = settings().mlflow
+    return uri if uri.startswith("http") else _address(settings().mlflow_port)
+
+
+class FramesearchPlugin(AirflowPlugin):
+    """What framesearch adds to the Airflow UI."""
+
+    name = "framesearch"
+    external_views: ClassVar[list[dict[str, Any]]] = [
+        {"name": "MLflow", "href": _mlflow(), "destination": "nav"},
+        {"name": "Search page", "href": _address(settings().page_port), "destination": "nav"},
+    ]
+    operator_extra_links: ClassVar[list[Any]] = [MlflowRunLink()]

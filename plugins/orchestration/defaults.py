@@ -1,0 +1,34 @@
+"""What every DAG and every task has unless it says otherwise."""
+
+from datetime import timedelta
+from typing import Any
+
+import pendulum
+
+from orchestration.failures import RETRY_POLICY
+
+OWNER = "framesearch"
+TAGS = ["framesearch"]
+
+# Videos of one DAG run. Airflow maps over at most 1,024 by default, and its scheduler and grid stay quick well below
+# that; what is left over goes to the next DAG run, which follows at once (see the asset BACKLOG).
+SLICE = 500
+
+TASK_DEFAULTS: dict[str, Any] = {
+    "owner": OWNER,
+    "retries": 2,
+    "retry_policy": RETRY_POLICY,
+    "retry_delay": timedelta(seconds=30),
+    "retry_exponential_backoff": 2,
+    "max_retry_delay": timedelta(minutes=10),
+    "execution_timeout": timedelta(hours=1),
+}
+
+DAG_DEFAULTS: dict[str, Any] = {
+    "default_args": TASK_DEFAULTS,
+    "tags": TAGS,
+    "catchup": False,
+    "start_date": pendulum.datetime(2026, 1, 1, tz="UTC"),
+    # Two DAG runs of one kind would do the same work twice; all of them continue from what storage holds.
+    "max_active_runs": 1,
+}

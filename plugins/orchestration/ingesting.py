@@ -1,0 +1,78 @@
+"""What the tasks of `ingest_playlists` do: library use cases, with this installation's settings."""
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow.sdk import Metadata
+from framesearch.ingest import discover, extract_video
+
+from framesearch.catalogue import open_catalogue
+from framesearch.settings import settings
+from framesearch.storage import open_storage
+from orchestration.assets import BACKLOG, FRAMES
+from orchestration.defaults import SLICE
+from orchestration.failures import skip
+
+_log = logging.getLogger(__name__)
+
+
+def playlists_to_list(params: Mapping[str, Any]) -> list[str]:
+    """The playlists that the DAG run names; else those of the settings and all that the catalogue follows."""
+    followed = [*settings().playlists, *(playlist.url for playlist in open_catalogue(settings()).playlists())]
+    named = [playlist.strip() for playlist in params["playlists"] or ()]
+    return list(dict.fromkeys(playlist for playlist in named or followed if playlist))
+
+
+def list_playlist(url: str) -> dict[str, Any]:
+    """List one playlist and take what changed into the catalogue; counts of it."""
+    diff = discover(url, open_catalogue(settings()), settings())
+    return {"url": url, "new": len(diff.new), "vanished": len(diff.vanished), "returned": len(diff.returned)}
+
+
+def videos_to_extract(params: Mapping[str, Any]) -> list[str]:
+    """The videos whose frames are due, at most one slice of them."""
+    due = _due(params)
+    chosen = due[: min(params["limit"] or SLICE, SLICE)]
+    _log.info("%d videos are due, this DAG run takes %d", len(due), len(chosen))
+    return chosen
+
+
+def _due(params: Mapping[str, Any]) -> list[str]:
+    named = [playlist.strip() for playlist in params["playlists"] or ()]
+    return open_catalogue(settings()).due_videos(datetime.now(UTC), playlists=named, force=params["force"])
+
+
+def extract_frames(video_id: str) -> dict[str, Any]:
+    """Store the frames of one video; how many they are."""
+    counts = extract_video(video_id, open_catalogue(settings()), open_storage(settings()), settings())
+    return {"video_id": video_id, **asdict(counts)}
+
+
+def announce_frames(counts: Iterable[Mapping[str, Any]]) -> Iterator[Metadata]:
+    """Tell of the new frames, with how many there are."""
+    stored = [one for one in counts if one]
+    yield Metadata(
+        FRAMES,
+        extra={
+            "videos": len(stored),
+            "index_frames": sum(one["index_frames"] for one in stored),
+            "probe_frames": sum(one["probe_frames"] for one in stored),
+        },
+    )
+
+
+def announce_backlog(params: Mapping[str, Any], context: Mapping[str, Any]) -> Iterator[Metadata]:
+    """Tell that videos are left for the next DAG run, which then follows at once.
+
+    A DAG run of limited size does not: who set the limit wants no more than that.
+    """
+    if params["limit"]:
+        skip("this DAG run was limited: the next one takes the rest", context)
+    # Without `force`: a video that was forced and failed again is not due again today.
+    left = len(open_catalogue(settings()).due_videos(datetime.now(UTC)))
+    if not left:
+        skip("no video is left for another DAG run", context)
+    yield Metadata(BACKLOG, extra={"videos": left})
