@@ -59,6 +59,7 @@ class Settings(BaseSettings):
     # Training and promotion.
     encoder_family: Literal["contrastive", "convolutional"] = "contrastive"
     training_minutes: float = Field(7.0, gt=0)
+    first_training_minutes: float = Field(1.5, gt=0)
     training_seed: int = 20260101
     retrain_growth: float = Field(0.2, ge=0)
     promotion_confidence: float = Field(0.95, gt=0.5, lt=1)
@@ -75,6 +76,7 @@ class Settings(BaseSettings):
     airflow_port: int = Field(8080, ge=1, le=65535)
     mlflow_port: int = Field(5000, ge=1, le=65535)
     page_port: int = Field(8501, ge=1, le=65535)
+    demo_port: int = Field(8599, ge=1, le=65535)
 
     @field_validator("home", mode="after")
     @classmethod
