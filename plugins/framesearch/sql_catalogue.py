@@ -106,9 +106,7 @@ class SqlCatalogue:
             self._touch_playlist(connection, listing.url, now, title=listing.title, listed_at=now, error=None)
             known = self._videos_by_id(connection, list(listed))
             members = set(
-                connection.scalars(
-                    sa.select(_memberships.c.video_id).where(_memberships.c.playlist_url == listing.url)
-                )
+                connection.scalars(sa.select(_memberships.c.video_id).where(_memberships.c.playlist_url == listing.url))
             )
             new = [video for video_id, video in listed.items() if video_id not in known]
             if new:
@@ -152,9 +150,7 @@ class SqlCatalogue:
         vanished: list[str] = []
         for chunk in _chunks(sorted(gone)):
             connection.execute(
-                sa.delete(_memberships).where(
-                    _memberships.c.playlist_url == url, _memberships.c.video_id.in_(chunk)
-                )
+                sa.delete(_memberships).where(_memberships.c.playlist_url == url, _memberships.c.video_id.in_(chunk))
             )
             elsewhere = set(
                 connection.scalars(sa.select(_memberships.c.video_id).where(_memberships.c.video_id.in_(chunk)))
@@ -225,9 +221,7 @@ class SqlCatalogue:
             due |= _videos.c.status.in_([VideoStatus.FAILED, VideoStatus.UNAVAILABLE])
         else:
             due |= (_videos.c.status == VideoStatus.FAILED) & (_videos.c.next_attempt_at <= now)
-        query = (
-            sa.select(_videos.c.video_id).where(due, _videos.c.vanished_at.is_(None)).order_by(_videos.c.ordinal)
-        )
+        query = sa.select(_videos.c.video_id).where(due, _videos.c.vanished_at.is_(None)).order_by(_videos.c.ordinal)
         if playlists:
             query = query.where(_videos.c.video_id.in_(_members_of(playlists)))
         with self._engine.begin() as connection:
