@@ -65,6 +65,10 @@ class NotStored(FramesearchError):
     """Storage holds no object under this path."""
 
 
+class ObjectDamaged(FramesearchError):
+    """A stored object can't be read; the message names its file. Delete it and run its step again."""
+
+
 class StorageFull(FramesearchError):
     """The storage or scratch folder has no space left; nothing half-written was kept."""
 

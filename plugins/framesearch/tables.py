@@ -1,6 +1,7 @@
 """The Parquet tables: a video's frames, its embeddings, and an index bundle's rows. The only user of pyarrow."""
 
-from collections.abc import Iterable, Iterator
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from framesearch.errors import ObjectDamaged
 from framesearch.records import FrameRole
 
 ROW_GROUP = 256  # frames: about 3 MB a group, so that a reader of a few frames reads little
@@ -69,16 +71,30 @@ def _frames_table(frames: list[Frame]) -> pa.Table:
         {
             "timestamp_s": [frame.timestamp_s for frame in frames],
             "jpeg": [frame.jpeg for frame in frames],
-            "role": pa.array([frame.role.value for frame in frames]).dictionary_encode().cast(_FRAMES.field("role").type),
+            "role": pa.array([frame.role.value for frame in frames])
+            .dictionary_encode()
+            .cast(_FRAMES.field("role").type),
             "quality": [frame.quality for frame in frames],
         },
         schema=_FRAMES,
     )
 
 
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, OSError, KeyError) as error:
+        raise ObjectDamaged(f"{path} is damaged ({error}): delete it, then run the step that makes it again") from error
+
+
 def read_frames(path: Path, role: FrameRole | None = None) -> Iterator[Frame]:
-    """The frames of a file in stored (time) order, those of one role where given; a row group in memory at a time."""
-    with pq.ParquetFile(path) as file:
+    """The frames of a file in stored (time) order, those of one role where given; a row group in memory at a time.
+
+    Raises:
+        ObjectDamaged: the file is not what `write_frames` wrote; so do the other readers here.
+    """
+    with _reading(path), pq.ParquetFile(path) as file:
         for batch in file.iter_batches(batch_size=ROW_GROUP):
             columns = batch.to_pydict()
             for timestamp_s, jpeg, frame_role, quality in zip(*(columns[name] for name in _FRAMES.names), strict=True):
@@ -86,9 +102,28 @@ def read_frames(path: Path, role: FrameRole | None = None) -> Iterator[Frame]:
                     yield Frame(timestamp_s, jpeg, FrameRole(frame_role), quality)
 
 
+def read_frames_at(path: Path, timestamps_s: Sequence[float]) -> dict[float, Frame]:
+    """The frames at exactly these times, by time; only the row groups that hold them are read."""
+    found: dict[float, Frame] = {}
+    with _reading(path), pq.ParquetFile(path) as file:
+        wanted = set(timestamps_s)
+        column = file.schema_arrow.get_field_index("timestamp_s")
+        for number in range(file.num_row_groups):
+            spread = file.metadata.row_group(number).column(column).statistics
+            if spread is not None and not any(spread.min <= time <= spread.max for time in wanted):
+                continue
+            group = file.read_row_group(number)
+            for row, time in enumerate(group["timestamp_s"].to_pylist()):
+                if time in wanted:
+                    frame = group.slice(row, 1).to_pylist()[0]
+                    found[time] = Frame(time, frame["jpeg"], FrameRole(frame["role"]), frame["quality"])
+    return found
+
+
 def read_frame_times(path: Path, role: FrameRole | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Times and qualities of the frames without their pictures: float64 (N,), float32 (N,)."""
-    table = pq.read_table(path, columns=["timestamp_s", "role", "quality"])
+    with _reading(path):
+        table = pq.read_table(path, columns=["timestamp_s", "role", "quality"])
     times, qualities = table["timestamp_s"].to_numpy(), table["quality"].to_numpy()
     if role is None:
         return times, qualities
@@ -109,10 +144,11 @@ def write_embeddings(path: Path, embeddings: Embeddings) -> None:
 
 def read_embeddings(path: Path) -> Embeddings:
     """Read what `write_embeddings` wrote."""
-    table = pq.read_table(path)
-    vectors = table["vector"].combine_chunks()
-    flat = vectors.flatten().to_numpy(zero_copy_only=False)
-    return Embeddings(table["timestamp_s"].to_numpy(), flat.reshape(len(table), vectors.type.list_size))
+    with _reading(path):
+        table = pq.read_table(path)
+        vectors = table["vector"].combine_chunks()
+        flat = vectors.flatten().to_numpy(zero_copy_only=False)
+        return Embeddings(table["timestamp_s"].to_numpy(), flat.reshape(len(table), vectors.type.list_size))
 
 
 def write_columns(path: Path, columns: dict[str, np.ndarray | list[str]]) -> None:
@@ -122,5 +158,6 @@ def write_columns(path: Path, columns: dict[str, np.ndarray | list[str]]) -> Non
 
 def read_columns(path: Path) -> dict[str, np.ndarray]:
     """The columns of a Parquet file as numpy arrays (strings as object arrays)."""
-    table = pq.read_table(path)
+    with _reading(path):
+        table = pq.read_table(path)
     return {name: table[name].to_numpy() for name in table.column_names}

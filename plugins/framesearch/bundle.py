@@ -1,0 +1,341 @@
+"""Index bundles: an index, the encoder it was made with, what its rows mean and a card that vouches for it all.
+
+A bundle is self-contained, so that a page can never pair an encoder with the wrong index, and switching bundles is
+moving one pointer. Its card is written last and names every other part by size and digest.
+"""
+
+import contextlib
+import hashlib
+import json
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from framesearch import layout, tables
+from framesearch.encoder import Encoder
+from framesearch.errors import EncoderInvalid, IndexIncompatible, NoIndex, NotStored, ObjectDamaged
+from framesearch.index import FrameIndex
+from framesearch.storage import Storage
+
+FORMAT = 1  # raised when a bundle of an older version can no longer be read
+PARTS = (layout.BUNDLE_FAISS, layout.BUNDLE_ROWS, layout.BUNDLE_VIDEOS, layout.BUNDLE_ENCODER)
+
+_INDEX_ID = re.compile(r"\d{8}T\d{12}Z-[0-9a-f]{4}")
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Score -> probability: the logistic function of `slope * score + intercept`, never falling."""
+
+    slope: float
+    intercept: float
+
+    def __call__(self, score: float) -> float:
+        """The probability at a score, 0 to 1."""
+        return float(1 / (1 + np.exp(-np.clip(self.slope * score + self.intercept, -30, 30))))
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What scores mean in this index, measured on probe frames (see `calibration`).
+
+    Attributes:
+        found_score: the lowest score of a first match that is called found.
+        first, further: the probability that a first and that a later match is right.
+        still_score: neighbouring frames at least this similar show a still scene.
+        method: `probes`, or `defaults` where the catalogue has too few probe frames to measure anything.
+        rows: how many rows the index had when it was measured.
+        figures: what was measured, for people: numbers of queries, recall, precision.
+    """
+
+    found_score: float = 0.8
+    first: Curve = Curve(20.0, -15.0)
+    further: Curve = Curve(20.0, -18.0)
+    still_score: float = 0.98
+    method: str = "defaults"
+    rows: int = 0
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a bundle is.
+
+    Attributes:
+        encoder_digest: SHA-256 of the ONNX encoder that made the vectors.
+        trained_rows: how many rows the index had when its quantiser was fitted.
+        base: the bundle that was current when this one was built; it may only replace that one.
+        built_at: ISO 8601, UTC.
+        framesearch: the version that built it.
+        parts: size in bytes and SHA-256 of every other file, by name.
+    """
+
+    index_id: str
+    model_version: str
+    encoder_digest: str
+    rows: int
+    videos: int
+    dimension: int
+    index_type: str
+    trained_rows: int
+    base: str | None
+    built_at: str
+    framesearch: str
+    calibration: Calibration = field(default_factory=Calibration)
+    parts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    format: int = FORMAT
+
+    def to_json(self) -> str:
+        """The card as it is stored."""
+        return json.dumps(asdict(self), indent=2)
+
+    @classmethod
+    def from_json(cls, text: bytes | str, index_id: str) -> "Card":
+        """Read a stored card.
+
+        Raises:
+            IndexIncompatible: no card, of another bundle or of a format this version does not know.
+        """
+        try:
+            values = json.loads(text)
+            if values["format"] != FORMAT:
+                raise IndexIncompatible(
+                    f"index {index_id} has format {values['format']}, this version reads {FORMAT}: rebuild the index"
+                )
+            calibration = values.pop("calibration")
+            curves = {name: Curve(**calibration.pop(name)) for name in ("first", "further")}
+            card = cls(**values, calibration=Calibration(**calibration, **curves))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise IndexIncompatible(f"the card of index {index_id} is damaged: rebuild the index") from error
+        if card.index_id != index_id:
+            raise IndexIncompatible(f"index {index_id} carries the card of {card.index_id}: rebuild the index")
+        return card
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedVideo:
+    """A video as the bundle knows it: enough to show and link a match without the catalogue."""
+
+    video_id: str
+    title: str
+    url: str
+    duration_s: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """An opened bundle whose parts belong together.
+
+    Attributes:
+        video_of_row: int32 (N,), for each row its place in `videos`; the rows of a video lie together, in time order.
+        timestamps_s: float64 (N,), presentation time of each row's frame.
+    """
+
+    card: Card
+    index: FrameIndex
+    encoder: Encoder
+    video_of_row: np.ndarray
+    timestamps_s: np.ndarray
+    videos: tuple[IndexedVideo, ...]
+
+    def rows_of(self, video: int) -> range:
+        """The rows of a video, by its place in `videos`."""
+        first, end = np.searchsorted(self.video_of_row, [video, video + 1])
+        return range(int(first), int(end))
+
+
+def new_index_id(now: datetime) -> str:
+    """A name that sorts by time: 20260131T120000000000Z-4f2a."""
+    return f"{now.astimezone(UTC):%Y%m%dT%H%M%S%fZ}-{secrets.token_hex(2)}"
+
+
+def built_at(index_id: str) -> datetime:
+    """The time in a bundle's name.
+
+    Raises:
+        ValueError: not a bundle's name.
+    """
+    return datetime.strptime(index_id.partition("-")[0], "%Y%m%dT%H%M%S%fZ").replace(tzinfo=UTC)
+
+
+# ---- writing
+
+
+def write_parts(
+    folder: Path,
+    *,
+    index: FrameIndex,
+    video_of_row: np.ndarray,
+    timestamps_s: np.ndarray,
+    videos: Sequence[IndexedVideo],
+    encoder_file: Path,
+) -> dict[str, dict[str, Any]]:
+    """Write all parts but the card to a folder; returns their sizes and digests for the card."""
+    index.save(folder / layout.BUNDLE_FAISS)
+    tables.write_columns(
+        folder / layout.BUNDLE_ROWS,
+        {"video": video_of_row.astype(np.int32), "timestamp_s": timestamps_s.astype(np.float64)},
+    )
+    tables.write_columns(
+        folder / layout.BUNDLE_VIDEOS,
+        {
+            "video_id": [video.video_id for video in videos],
+            "title": [video.title for video in videos],
+            "url": [video.url for video in videos],
+            "duration_s": np.array([np.nan if v.duration_s is None else v.duration_s for v in videos], np.float64),
+        },
+    )
+    (folder / layout.BUNDLE_ENCODER).write_bytes(encoder_file.read_bytes())
+    return {part: _measure(folder / part) for part in PARTS}
+
+
+def _measure(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+
+
+def write_card(folder: Path, card: Card) -> None:
+    """Write the card beside its parts."""
+    (folder / layout.BUNDLE_CARD).write_text(card.to_json(), encoding="utf-8")
+
+
+def store(folder: Path, index_id: str, storage: Storage) -> None:
+    """Move a written bundle into storage, the card last. The files are consumed."""
+    for part in (*PARTS, layout.BUNDLE_CARD):
+        storage.create(layout.bundle(index_id) + part, folder / part)
+
+
+# ---- reading
+
+
+def open_folder(folder: Path, index_id: str, *, threads: int = 0) -> Bundle:
+    """Open a written bundle that is not stored yet; see `open_bundle`."""
+    return _open({part: folder / part for part in (*PARTS, layout.BUNDLE_CARD)}, index_id, threads, to_extend=False)
+
+
+def open_bundle(storage: Storage, index_id: str, *, threads: int = 0, to_extend: bool = False) -> Bundle:
+    """Open a stored bundle and check that its parts belong together.
+
+    Args:
+        threads: of the encoder for one call; 0 for every core.
+        to_extend: load the index so that vectors can be added to it.
+
+    Raises:
+        NoIndex: storage holds no bundle of this name.
+        IndexIncompatible: a part is missing or damaged, or the parts do not belong together.
+    """
+    if not _INDEX_ID.fullmatch(index_id) or not storage.exists(layout.bundle(index_id) + layout.BUNDLE_CARD):
+        raise NoIndex(f"there is no index {index_id!r}: `framesearch index list` names those there are")
+    with contextlib.ExitStack() as stack:
+        try:
+            files = {
+                part: stack.enter_context(storage.open(layout.bundle(index_id) + part))
+                for part in (*PARTS, layout.BUNDLE_CARD)
+            }
+        except NotStored as error:
+            raise IndexIncompatible(f"index {index_id} is incomplete ({error}): rebuild the index") from error
+        return _open(files, index_id, threads, to_extend=to_extend)
+
+
+def read_card(storage: Storage, index_id: str) -> Card:
+    """The card alone.
+
+    Raises:
+        NoIndex: storage holds no bundle of this name.
+        IndexIncompatible: the card is damaged.
+    """
+    try:
+        with storage.open(layout.bundle(index_id) + layout.BUNDLE_CARD) as file:
+            return Card.from_json(file.read_bytes(), index_id)
+    except NotStored as error:
+        raise NoIndex(f"there is no index {index_id!r}: `framesearch index list` names those there are") from error
+
+
+def _open(files: Mapping[str, Path], index_id: str, threads: int, *, to_extend: bool) -> Bundle:
+    card = Card.from_json(files[layout.BUNDLE_CARD].read_bytes(), index_id)
+    for part in PARTS:  # before anything is parsed: FAISS trusts what it reads
+        if _measure(files[part]) != card.parts.get(part):
+            raise IndexIncompatible(f"{part} of index {index_id} is not what its card says: rebuild the index")
+    try:
+        encoder = Encoder(files[layout.BUNDLE_ENCODER], threads)
+        rows = tables.read_columns(files[layout.BUNDLE_ROWS])
+        listed = tables.read_columns(files[layout.BUNDLE_VIDEOS])
+        videos = tuple(
+            IndexedVideo(video_id, title, url, None if np.isnan(duration_s) else float(duration_s))
+            for video_id, title, url, duration_s in zip(
+                listed["video_id"], listed["title"], listed["url"], listed["duration_s"], strict=True
+            )
+        )
+        video_of_row, timestamps_s = rows["video"], rows["timestamp_s"]
+    except (EncoderInvalid, ObjectDamaged, KeyError) as error:
+        raise IndexIncompatible(f"index {index_id} is damaged ({error}): rebuild the index") from error
+    index = FrameIndex.load(files[layout.BUNDLE_FAISS], card.index_type, to_extend=to_extend)
+    facts = {
+        "rows": (card.rows, len(index), len(video_of_row), len(timestamps_s)),
+        "videos": (card.videos, len(videos)),
+        "dimensions": (card.dimension, index.dimension, encoder.dimension),
+        "encoders": (card.encoder_digest, encoder.digest),
+    }
+    for what, values in facts.items():
+        if len(set(values)) != 1:
+            raise IndexIncompatible(f"index {index_id}: its parts disagree on {what}, {values}: rebuild the index")
+    if len(video_of_row) and not (
+        (np.diff(video_of_row) >= 0).all() and video_of_row[0] >= 0 and video_of_row[-1] < len(videos)
+    ):
+        raise IndexIncompatible(f"index {index_id}: its rows name videos it does not hold: rebuild the index")
+    return Bundle(card, index, encoder, video_of_row, timestamps_s, videos)
+
+
+# ---- the pointer
+
+
+def current_index_id(storage: Storage) -> tuple[str | None, str]:
+    """Which bundle is published, None before the first, and the pointer's generation.
+
+    Raises:
+        IndexIncompatible: the pointer is damaged.
+    """
+    value, generation = storage.read_pointer(layout.INDEX_POINTER)
+    return (None if value is None else parse_pointer(value)), generation
+
+
+def parse_pointer(value: bytes) -> str:
+    """The bundle that a pointer's value names.
+
+    Raises:
+        IndexIncompatible: the value is damaged.
+    """
+    try:
+        index_id = json.loads(value)["index_id"]
+        if not _INDEX_ID.fullmatch(index_id):
+            raise ValueError(index_id)
+    except (ValueError, KeyError, TypeError) as error:
+        raise IndexIncompatible(
+            f"{layout.INDEX_POINTER} is damaged: `framesearch index rollback ID` sets it anew"
+        ) from error
+    return index_id
+
+
+def move_pointer(storage: Storage, index_id: str, generation: str) -> None:
+    """Publish a bundle where the pointer still has this generation.
+
+    Raises:
+        PointerMoved: somebody else moved it.
+    """
+    value = json.dumps({"index_id": index_id, "published_at": datetime.now(UTC).isoformat(timespec="seconds")})
+    storage.move_pointer(layout.INDEX_POINTER, value.encode(), generation)
+
+
+def stored_index_ids(storage: Storage) -> list[str]:
+    """The complete bundles in storage, oldest first."""
+    ends = f"/{layout.BUNDLE_CARD}"
+    ids = (
+        path.removeprefix(layout.INDEX).removesuffix(ends) for path in storage.list(layout.INDEX) if path.endswith(ends)
+    )
+    return sorted(index_id for index_id in ids if _INDEX_ID.fullmatch(index_id))

@@ -1,0 +1,303 @@
+"""What a similarity score means in an index: measured on the catalogue's own probe frames when a bundle is built.
+
+Probe frames are never indexed, so each is a fair query with a known answer: as it is and distorted as screenshots
+are. Searched with its own video left out, the same query tells how high the score of a picture gets that is *not* in
+the library. Both together give the threshold of "found" and the probability that a match is right.
+"""
+
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from framesearch import layout, tables
+from framesearch.bundle import Bundle, Calibration, Curve
+from framesearch.errors import FramesearchError
+from framesearch.images.distortions import DISTORTIONS
+from framesearch.images.pixels import BLANK_QUALITY, decode_jpeg, resize
+from framesearch.ranking import Place, embed_views, rank
+from framesearch.records import FrameRole
+from framesearch.storage import Storage
+
+log = logging.getLogger(__name__)
+
+PROBES = 200
+DISTORTED = 2  # of each probe, beside the clean one
+ON_TIME_S = 1.0  # a match within this of the true moment is right
+LOOKS_THE_SAME = 0.998  # or one of the same video whose thumbnail correlates this well: still scenes have no one moment
+SAME_PICTURE = 0.9  # across videos: a re-encode of the same film, neither right nor wrong
+STILL = 0.99  # of neighbouring frames: a still scene
+STILL_SHARE = 0.95  # of the neighbours called still that are to be
+CLEAN_KEPT = 0.98  # share of the undistorted probes that must be found, whatever precision asks
+LEAST_PAIRS = 20  # below, a share says nothing
+THUMBNAIL = 112  # pixels
+
+
+@dataclass(slots=True)
+class _Scores:
+    """Scores of matches and whether they were right; `own` of pictures in the library, `foreign` of others."""
+
+    own: list[float] = field(default_factory=list)
+    own_right: list[bool] = field(default_factory=list)  # video and moment
+    own_video: list[bool] = field(default_factory=list)
+    own_clean: list[bool] = field(default_factory=list)
+    further: list[float] = field(default_factory=list)
+    further_right: list[bool] = field(default_factory=list)
+    foreign: list[float] = field(default_factory=list)
+    neighbours: list[float] = field(default_factory=list)  # similarity of neighbouring frames
+    neighbours_same: list[bool] = field(default_factory=list)
+    probes: int = 0
+
+
+def calibrate(bundle: Bundle, storage: Storage, *, precision: float, budget_s: float, seed: int = 0) -> Calibration:
+    """Measure what scores mean in an index.
+
+    Args:
+        precision: share of the pictures called found that are to name the right video.
+        budget_s: wall-clock seconds after which no further probe is tried.
+
+    Returns:
+        The calibration; `Calibration()` with its defaults where there are too few probe frames.
+    """
+    started = time.monotonic()
+    rng = np.random.default_rng(seed)
+    thumbnails = _Thumbnails(bundle, storage)
+    scores = _Scores()
+    for video, timestamp_s, rgb in _probes(bundle, storage, rng):
+        if time.monotonic() - started > budget_s:
+            break
+        try:
+            _ask(bundle, thumbnails, scores, video, timestamp_s, rgb, rng)
+        except FramesearchError as error:  # frames of a matched video that can't be read
+            log.warning("calibration leaves out a probe of %s: %s", bundle.videos[video].video_id, error)
+    seconds = time.monotonic() - started
+    if len(scores.own) < LEAST_PAIRS:
+        log.warning("calibration: only %d queries from probe frames, the defaults stand", len(scores.own))
+        return Calibration(rows=bundle.card.rows)
+    calibration = _fit(scores, precision, bundle.card.rows, seconds)
+    log.info(
+        "index %s calibrated: %d queries, %.1f s, %s",
+        bundle.card.index_id,
+        len(scores.own),
+        seconds,
+        calibration.figures,
+    )
+    return calibration
+
+
+# ---- asking
+
+
+def _probes(bundle: Bundle, storage: Storage, rng: np.random.Generator) -> Iterator[tuple[int, float, np.ndarray]]:
+    """Up to `PROBES` probe frames (video, timestamp_s, picture), evenly from videos in random order."""
+    each = max(1, -(-PROBES // max(1, len(bundle.videos))))
+    chosen: list[tuple[int, float]] = []
+    for video in rng.permutation(len(bundle.videos))[: 2 * PROBES]:
+        if len(chosen) >= PROBES:
+            break
+        try:
+            with storage.open(layout.frames(bundle.videos[video].video_id)) as file:
+                times, qualities = tables.read_frame_times(file, FrameRole.PROBE)
+        except FramesearchError as error:
+            log.warning("calibration passes over %s: %s", bundle.videos[video].video_id, error)
+            continue
+        times = times[qualities >= BLANK_QUALITY]
+        picked = rng.permutation(len(times))[:each]
+        chosen += [(int(video), float(times[place])) for place in sorted(picked)]
+    for place in rng.permutation(len(chosen)):  # so that a spent budget leaves a fair sample
+        video, timestamp_s = chosen[place]
+        try:
+            with storage.open(layout.frames(bundle.videos[video].video_id)) as file:
+                frame = tables.read_frames_at(file, [timestamp_s])[timestamp_s]
+            yield video, timestamp_s, decode_jpeg(frame.jpeg)
+        except FramesearchError as error:
+            log.warning("calibration passes over %s: %s", bundle.videos[video].video_id, error)
+
+
+def _ask(
+    bundle: Bundle,
+    thumbnails: "_Thumbnails",
+    scores: _Scores,
+    video: int,
+    timestamp_s: float,
+    rgb: np.ndarray,
+    rng: np.random.Generator,
+) -> None:
+    """Ask one probe frame, clean and distorted, and note what came back."""
+    truth = _thumbnail(rgb)
+    scores.probes += 1
+    queries = [rgb]
+    queries += [DISTORTIONS[name](rgb, rng) for name in rng.choice(sorted(set(DISTORTIONS) - {"none"}), DISTORTED, replace=False)]
+    for number, query in enumerate(queries):
+        _, vectors = embed_views(bundle, query)
+        for position, place in enumerate(rank(bundle, vectors, 3)):
+            same = thumbnails.correlation(place.row, truth)
+            if place.video != video and same > SAME_PICTURE:
+                continue  # another copy of the film
+            right = place.video == video and (
+                abs(bundle.timestamps_s[place.row] - timestamp_s) <= ON_TIME_S or same > LOOKS_THE_SAME
+            )
+            if position == 0:
+                scores.own.append(place.score)
+                scores.own_right.append(bool(right))
+                scores.own_video.append(place.video == video)
+                scores.own_clean.append(number == 0)
+            else:
+                scores.further.append(place.score)
+                scores.further_right.append(bool(right))
+        foreign = _best_foreign(bundle, thumbnails, vectors, video, truth)
+        if foreign is not None:
+            scores.foreign.append(foreign.score)
+        elif len(bundle.videos) == 1:  # nothing else to compare with: what no film shows, its own frame in pieces
+            _, pieces = embed_views(bundle, _shuffled(query, rng))
+            scores.foreign.append(rank(bundle, pieces, 1)[0].score)
+    _compare_neighbours(bundle, thumbnails, scores, video, rng)
+
+
+def _best_foreign(
+    bundle: Bundle, thumbnails: "_Thumbnails", vectors: np.ndarray, video: int, truth: np.ndarray
+) -> Place | None:
+    """The best match of a picture as if its video were not in the library."""
+    for place in rank(bundle, vectors, 4, without=bundle.rows_of(video)):
+        if place.video != video and thumbnails.correlation(place.row, truth) <= SAME_PICTURE:
+            return place
+    return None
+
+
+def _compare_neighbours(
+    bundle: Bundle, thumbnails: "_Thumbnails", scores: _Scores, video: int, rng: np.random.Generator
+) -> None:
+    rows = bundle.rows_of(video)
+    if len(rows) < 2:
+        return
+    row = int(rng.integers(rows.start, rows.stop - 1))
+    one, other = bundle.index.vectors(range(row, row + 2))
+    scores.neighbours.append(float(one @ other / (np.linalg.norm(one) * np.linalg.norm(other))))
+    scores.neighbours_same.append(thumbnails.correlation(row, thumbnails.of(row + 1)) > STILL)
+
+
+def _shuffled(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A picture cut into 4 x 4 tiles in random order, colours inverted."""
+    height, width = rgb.shape[0] // 4, rgb.shape[1] // 4
+    tiles = [rgb[y * height : (y + 1) * height, x * width : (x + 1) * width] for y in range(4) for x in range(4)]
+    order = rng.permutation(16)
+    return 255 - np.vstack([np.hstack([tiles[order[4 * y + x]] for x in range(4)]) for y in range(4)])
+
+
+class _Thumbnails:
+    """Small grey pictures of indexed frames, to tell whether two show the same."""
+
+    def __init__(self, bundle: Bundle, storage: Storage) -> None:
+        self._bundle, self._storage = bundle, storage
+        self._by_row: dict[int, np.ndarray] = {}
+
+    def of(self, row: int) -> np.ndarray:
+        if row not in self._by_row:
+            video = self._bundle.videos[self._bundle.video_of_row[row]]
+            timestamp_s = float(self._bundle.timestamps_s[row])
+            with self._storage.open(layout.frames(video.video_id)) as file:
+                frame = tables.read_frames_at(file, [timestamp_s]).get(timestamp_s)
+            self._by_row[row] = (
+                np.zeros((THUMBNAIL, THUMBNAIL), np.uint8) if frame is None else _thumbnail(decode_jpeg(frame.jpeg))
+            )
+        return self._by_row[row]
+
+    def correlation(self, row: int, thumbnail: np.ndarray) -> float:
+        """Normalised cross-correlation with another thumbnail, -1 to 1; 0 where one of them is plain."""
+        one, other = self.of(row).astype(np.float32), thumbnail.astype(np.float32)
+        one, other = one - one.mean(), other - other.mean()
+        scale = float(np.linalg.norm(one) * np.linalg.norm(other))
+        return float((one * other).sum() / scale) if scale > 0 else 0.0
+
+
+def _thumbnail(rgb: np.ndarray) -> np.ndarray:
+    return resize(rgb, THUMBNAIL, THUMBNAIL).mean(axis=2).round().astype(np.uint8)
+
+
+# ---- fitting
+
+
+def _fit(scores: _Scores, precision: float, rows: int, seconds: float) -> Calibration:
+    own, right, video = np.array(scores.own), np.array(scores.own_right), np.array(scores.own_video)
+    clean, foreign = np.array(scores.own_clean), np.array(scores.foreign)
+    pooled = np.concatenate([own, foreign])
+    found_score = lowest_precise_score(pooled, np.concatenate([video, np.zeros(len(foreign), bool)]), precision)
+    if (clean & video).any():
+        found_score = min(found_score, float(np.quantile(own[clean & video], 1 - CLEAN_KEPT, method="lower")))
+    found, falsely = own >= found_score, foreign >= found_score
+    called = int(found.sum() + falsely.sum())
+    figures = {
+        "probe_frames": scores.probes,
+        "queries_in_library": len(own),
+        "queries_not_in_library": len(foreign),
+        "moment_at_1": float(right.mean()),
+        "video_at_1": float(video.mean()),
+        "clean_moment_at_1": float(right[clean].mean()) if clean.any() else 0.0,
+        "clean_video_at_1": float(video[clean].mean()) if clean.any() else 0.0,
+        "clean_found": float(found[clean].mean()) if clean.any() else 0.0,
+        "found_precision": float((found & video).sum() / called) if called else 1.0,
+        "found_recall": float((found & video).mean()),
+        "falsely_found": float(falsely.mean()) if len(foreign) else 0.0,
+        "seconds": round(seconds, 2),
+    }
+    return Calibration(
+        found_score=found_score,
+        first=fit_curve(pooled, np.concatenate([right, np.zeros(len(foreign), bool)])),
+        further=fit_curve(np.array(scores.further), np.array(scores.further_right, bool)),
+        still_score=_still_score(np.array(scores.neighbours), np.array(scores.neighbours_same, bool)),
+        method="probes",
+        rows=rows,
+        figures={name: round(value, 4) for name, value in figures.items()},
+    )
+
+
+def lowest_precise_score(scores: np.ndarray, right: np.ndarray, precision: float) -> float:
+    """The lowest threshold on scores at which the share of right ones at or above it reaches `precision`.
+
+    Equal scores count together. Where no threshold reaches it, the one just above the highest wrong score.
+    """
+    if len(scores) == 0:
+        return Calibration().found_score
+    order = np.argsort(-scores, kind="stable")
+    ranked, hits = scores[order], np.cumsum(right[order])
+    share = hits / np.arange(1, len(ranked) + 1)
+    last_of_ties = np.append(ranked[1:] != ranked[:-1], True)
+    precise = np.flatnonzero((share >= precision) & last_of_ties)
+    return float(ranked[precise[-1]]) if len(precise) else float(np.nextafter(ranked[0], np.inf))
+
+
+def fit_curve(scores: np.ndarray, right: np.ndarray) -> Curve:
+    """Probability of being right by score: logistic regression by Newton's method, with Platt's softened targets.
+
+    Source: Platt, Probabilistic outputs for support vector machines (1999); Lin, Lin and Weng (2007). A falling curve
+    would be noise: the overall share stands instead.
+    """
+    rights, wrongs = int(right.sum()), int((~right).sum())
+    targets = np.where(right, (rights + 1) / (rights + 2), 1 / (wrongs + 2))
+    prior = np.log((rights + 1) / (wrongs + 1))
+    if len(scores) < LEAST_PAIRS or np.ptp(scores) < 1e-6:
+        return Curve(0.0, float(prior))
+    centre, spread = scores.mean(), scores.std()
+    x = np.stack([(scores - centre) / spread, np.ones(len(scores))], axis=1)
+    weights = np.array([0.0, prior])
+    ridge = np.diag([1e-2, 1e-6])  # so that perfectly told apart scores keep a finite slope
+    for _ in range(50):
+        p = 1 / (1 + np.exp(-np.clip(x @ weights, -30, 30)))
+        gradient = x.T @ (p - targets) + ridge @ weights
+        hessian = (x * (p * (1 - p))[:, None]).T @ x + ridge
+        step = np.linalg.solve(hessian, gradient)
+        weights = weights - np.clip(step, -3, 3)
+        if np.abs(step).max() < 1e-8:
+            break
+    if weights[0] <= 0:
+        return Curve(0.0, float(prior))
+    return Curve(float(weights[0] / spread), float(weights[1] - weights[0] * centre / spread))
+
+
+def _still_score(similarities: np.ndarray, same: np.ndarray) -> float:
+    if len(similarities) < LEAST_PAIRS or not same.any():
+        return Calibration().still_score
+    score = lowest_precise_score(similarities, same, STILL_SHARE)
+    return float(np.clip(score, 0.9, 0.9999))

@@ -1,0 +1,484 @@
+"""From stored frames to a published index: embed, build, check, publish, roll back, clean.
+
+Embeddings are stored once a video and model version. A new bundle starts from the published one and takes in only the
+videos that one lacks, so that adding a video costs about the same however large the catalogue is.
+"""
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from framesearch import layout, tables
+from framesearch.bundle import (
+    Bundle,
+    Calibration,
+    Card,
+    IndexedVideo,
+    built_at,
+    current_index_id,
+    move_pointer,
+    new_index_id,
+    open_bundle,
+    open_folder,
+    read_card,
+    store,
+    stored_index_ids,
+    write_card,
+    write_parts,
+)
+from framesearch.calibration import calibrate
+from framesearch.catalogue import Catalogue
+from framesearch.encoder import BATCH, Encoder
+from framesearch.errors import (
+    FramesearchError,
+    ImageUnreadable,
+    IndexIncompatible,
+    NoIndex,
+    NothingToIndex,
+    NotStored,
+    ObjectDamaged,
+    PointerMoved,
+)
+from framesearch.images.pixels import BLANK_QUALITY, decode_jpeg
+from framesearch.index import TRAINING_ROWS, FrameIndex, type_for
+from framesearch.records import FrameRole, IndexBuild, VideoStatus
+from framesearch.settings import Settings
+from framesearch.storage import Storage
+
+log = logging.getLogger(__name__)
+
+RETRAIN_ROWS = 2.0  # a quantiser is fitted anew when the index has grown by this factor
+RECALIBRATE_ROWS = 1.2  # and scores are measured anew by this one
+CALIBRATION_S = 20.0  # at most, of a build
+CHECKED_ROWS = 64
+CHECKED_SIMILARITY = 0.98  # of a stored frame, embedded again, with its own row: quantisation costs less
+CHECKED_SHARE = 0.95
+ABANDONED = timedelta(days=1)  # an incomplete bundle of this age is of a build that died
+
+
+# ---- embed
+
+
+def videos_to_embed(model_version: str, catalogue: Catalogue, storage: Storage) -> list[str]:
+    """Ids of the videos whose frames are stored but not yet embedded by this model version, in order of discovery."""
+    stored = {layout.video_id_of(path) for path in storage.list(layout.FRAMES)}
+    embedded = {layout.video_id_of(path) for path in storage.list(layout.embeddings_of(model_version))}
+    ready = (video.video_id for video in catalogue.videos(VideoStatus.READY))
+    return [video_id for video_id in ready if video_id in stored and video_id not in embedded]
+
+
+def embed_video(video_id: str, encoder: Encoder, model_version: str, storage: Storage) -> int:
+    """Embed a video's index frames, blank ones left out, and store them once. Safe to repeat.
+
+    Returns:
+        How many frames were embedded.
+
+    Raises:
+        NotStored: its frames are not in storage.
+        ObjectDamaged: its frames can't be read.
+        StorageFull: nothing was stored.
+    """
+    started = time.monotonic()
+    times: list[float] = []
+    batches: list[np.ndarray] = []
+    with storage.open(layout.frames(video_id)) as file, storage.scratch() as scratch:
+        for frames in _batches(file):
+            try:
+                pictures = [decode_jpeg(frame.jpeg) for frame in frames]
+            except ImageUnreadable as error:
+                raise ObjectDamaged(
+                    f"the frames of video {video_id} are damaged ({error}): delete {layout.frames(video_id)} "
+                    "and ingest the video again"
+                ) from error
+            times += [frame.timestamp_s for frame in frames]
+            batches.append(encoder.embed(pictures))
+        vectors = np.concatenate(batches) if batches else np.empty((0, encoder.dimension), np.float32)
+        made = scratch / "embeddings.parquet"
+        tables.write_embeddings(made, tables.Embeddings(np.array(times, np.float64), vectors))
+        storage.create(layout.embeddings(model_version, video_id), made)
+    seconds = time.monotonic() - started
+    log.info("video %s: %d frames embedded by model v%s in %.1f s", video_id, len(times), model_version, seconds)
+    return len(times)
+
+
+def _batches(file: Path) -> Iterator[list[tables.Frame]]:
+    batch: list[tables.Frame] = []
+    for frame in tables.read_frames(file, FrameRole.INDEX):
+        if frame.quality >= BLANK_QUALITY:
+            batch.append(frame)
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+# ---- build
+
+
+def current_build(storage: Storage, catalogue: Catalogue) -> IndexBuild | None:
+    """The published index, None before the first.
+
+    Raises:
+        IndexIncompatible: the pointer or the card is damaged.
+    """
+    index_id, _ = current_index_id(storage)
+    if index_id is None:
+        return None
+    noted = next((build for build in catalogue.index_builds() if build.index_id == index_id), None)
+    return noted or _build_of(read_card(storage, index_id), published_at=datetime.now(UTC))
+
+
+def _build_of(card: Card, published_at: datetime | None = None) -> IndexBuild:
+    return IndexBuild(card.index_id, card.model_version, card.rows, card.videos, built_at(card.index_id), published_at)
+
+
+def build_index(
+    model_version: str, encoder_file: Path, catalogue: Catalogue, storage: Storage, settings: Settings
+) -> IndexBuild:
+    """Build a bundle of every video embedded by this model version, check it, and store it: not yet published.
+
+    It starts from the published bundle where that has the same encoder and an index type that still fits, and adds
+    what is missing. Videos never leave: those gone upstream stay searchable.
+
+    Returns:
+        The new build, its `published_at` None; or the published one, its `published_at` set, where that already holds
+        everything: then there is nothing to publish.
+
+    Raises:
+        NothingToIndex: no video of the catalogue is embedded by this model version.
+        IndexIncompatible: the bundle failed its own check; nothing was stored.
+        StorageFull: nothing was stored that a later build minds.
+    """
+    started = time.monotonic()
+    encoder = Encoder(encoder_file)
+    base_id, base = _base(storage, model_version, encoder.digest)
+    listed = {
+        video.video_id: IndexedVideo(video.video_id, _text(video.title), _text(video.url), video.duration_s)
+        for video in catalogue.videos()
+    }
+    indexed = set() if base is None else {video.video_id for video in base.videos}
+    embedded = {layout.video_id_of(path) for path in storage.list(layout.embeddings_of(model_version))}
+    source = _Embedded(model_version, encoder.dimension, storage)
+    added = source.readable([id_ for id_ in listed if id_ in embedded and id_ not in indexed])
+    if base is not None and not added and all(listed.get(video.video_id, video) == video for video in base.videos):
+        log.info("index %s already holds all %d videos", base.card.index_id, len(base.videos))
+        return _build_of(base.card, published_at=_published_at(base.card.index_id, catalogue))
+    known = {} if base is None else {video.video_id: video for video in base.videos}
+    with storage.scratch() as folder:
+        card = _write(folder, encoder_file, base, base_id, added, known | listed, source)
+        bundle = open_folder(folder, card.index_id)
+        _check(bundle, storage)
+        card = replace(card, calibration=_calibration(bundle, base, storage, settings))
+        write_card(folder, card)
+        store(folder, card.index_id, storage)
+    build = _build_of(card)
+    catalogue.add_index_build(build)
+    log.info(
+        "index %s built: %d rows of %d videos, %d of them new, %s, model v%s, %.1f s",
+        card.index_id, card.rows, card.videos, len(added), card.index_type, model_version, time.monotonic() - started,
+    )  # fmt: skip
+    return build
+
+
+def _text(value: str) -> str:
+    return value.encode("utf-8", "replace").decode()  # a file's name may hold bytes that are no text
+
+
+def _base(storage: Storage, model_version: str, encoder_digest: str) -> tuple[str | None, Bundle | None]:
+    """The published bundle's id, and the bundle itself where a new one can start from it."""
+    index_id: str | None = None
+    try:
+        index_id, _ = current_index_id(storage)
+        if index_id is None:
+            return None, None
+        card = read_card(storage, index_id)
+        if card.model_version != model_version or card.encoder_digest != encoder_digest:
+            return index_id, None
+        return index_id, open_bundle(storage, index_id, to_extend=True)
+    except (IndexIncompatible, NoIndex) as error:
+        log.warning("the published index can't be extended, building from scratch: %s", error)
+        return index_id, None
+
+
+def _published_at(index_id: str, catalogue: Catalogue) -> datetime:
+    noted = (build.published_at for build in catalogue.index_builds() if build.index_id == index_id)
+    return next((time for time in noted if time is not None), built_at(index_id))
+
+
+class _Embedded:
+    """The stored embeddings of one model version."""
+
+    def __init__(self, model_version: str, dimension: int, storage: Storage) -> None:
+        self.model_version = model_version
+        self._dimension = dimension
+        self._storage = storage
+
+    def of(self, video_id: str) -> tables.Embeddings:
+        """Embeddings of a video.
+
+        Raises:
+            NotStored, ObjectDamaged: it has none that can be used.
+        """
+        with self._storage.open(layout.embeddings(self.model_version, video_id)) as file:
+            embeddings = tables.read_embeddings(file)
+            if embeddings.vectors.shape[1] != self._dimension:
+                raise ObjectDamaged(f"{file} has {embeddings.vectors.shape[1]} dimensions, not {self._dimension}")
+        return embeddings
+
+    def readable(self, video_ids: Sequence[str]) -> dict[str, int]:
+        """Rows by video. Embeddings that can't be read are deleted, so that the next run makes them again."""
+        rows = {}
+        for video_id in video_ids:
+            try:
+                rows[video_id] = len(self.of(video_id).timestamps_s)
+            except (NotStored, ObjectDamaged) as error:
+                log.warning("video %s is left out of this index and embedded again next time: %s", video_id, error)
+                self._storage.delete(layout.embeddings(self.model_version, video_id))
+        return rows
+
+    def sample(self, rows: dict[str, int]) -> np.ndarray:
+        """At most `TRAINING_ROWS` vectors, drawn evenly from these videos: float32 (N, D)."""
+        rng = np.random.default_rng(0)
+        share = min(1.0, TRAINING_ROWS / max(1, sum(rows.values())))
+        parts = [np.empty((0, self._dimension), np.float32)]
+        for video_id, count in rows.items():
+            chosen = np.sort(rng.permutation(count)[: -int(-count * share // 1)])
+            parts.append(self.of(video_id).vectors[chosen])
+        return np.concatenate(parts)
+
+
+def _write(
+    folder: Path,
+    encoder_file: Path,
+    base: Bundle | None,
+    base_id: str | None,
+    added: dict[str, int],
+    known: dict[str, IndexedVideo],
+    source: _Embedded,
+) -> Card:
+    """Write a bundle's parts and its first card, not calibrated yet, to a folder."""
+    rows = (0 if base is None else base.card.rows) + sum(added.values())
+    if rows == 0:
+        raise NothingToIndex(
+            f"no frame is embedded by model v{source.model_version}: ingest a playlist, then embed its videos"
+        )
+    index_type = type_for(rows)
+    if base is not None and not _extends(base.card, index_type, rows):
+        log.info("index of %d rows becomes %s, was %s: built from scratch", rows, index_type, base.card.index_type)
+        added = source.readable([video.video_id for video in base.videos]) | added
+        base = None
+    if base is None:
+        index, trained_rows = FrameIndex.train(index_type, source.sample(added)), sum(added.values())
+        videos: list[IndexedVideo] = []
+        video_of_row, timestamps_s = [np.empty(0, np.int32)], [np.empty(0, np.float64)]
+    else:
+        index, trained_rows = base.index, base.card.trained_rows
+        videos = [known[video.video_id] for video in base.videos]  # with today's titles
+        video_of_row, timestamps_s = [base.video_of_row], [base.timestamps_s]
+    for video_id in added:
+        embeddings = source.of(video_id)
+        index.add([embeddings.vectors])
+        video_of_row.append(np.full(len(embeddings.timestamps_s), len(videos), np.int32))
+        timestamps_s.append(embeddings.timestamps_s)
+        videos.append(known[video_id])
+    parts = write_parts(
+        folder,
+        index=index,
+        video_of_row=np.concatenate(video_of_row),
+        timestamps_s=np.concatenate(timestamps_s),
+        videos=videos,
+        encoder_file=encoder_file,
+    )
+    now = datetime.now(UTC)
+    card = Card(
+        index_id=new_index_id(now),
+        model_version=source.model_version,
+        encoder_digest=parts[layout.BUNDLE_ENCODER]["sha256"],
+        rows=len(index),
+        videos=len(videos),
+        dimension=index.dimension,
+        index_type=index_type,
+        trained_rows=trained_rows,
+        base=base_id,
+        built_at=now.isoformat(timespec="seconds"),
+        framesearch=version("framesearch"),
+        parts=parts,
+    )
+    write_card(folder, card)
+    return card
+
+
+def _extends(card: Card, index_type: str, rows: int) -> bool:
+    """Whether vectors can be added to this index and it still fits."""
+    return card.index_type == index_type and (index_type == "Flat" or rows <= RETRAIN_ROWS * card.trained_rows)
+
+
+def _check(bundle: Bundle, storage: Storage) -> None:
+    """Embed a sample of stored frames again with the bundle's own encoder: each must find itself.
+
+    Half of the sample is of the videos added last. Frames that are no longer stored are passed over.
+
+    Raises:
+        IndexIncompatible: too few do.
+    """
+    rng = np.random.default_rng(0)
+    videos = np.unique(bundle.video_of_row)
+    last = videos[-8:]
+    sample = [*last, *rng.permutation(videos[:-8])[:8]]
+    each = max(1, CHECKED_ROWS // len(sample))
+    rows: list[int] = []
+    pictures: list[np.ndarray] = []
+    for video in sample:
+        own = bundle.rows_of(int(video))
+        chosen = {float(bundle.timestamps_s[row]): int(row) for row in own.start + rng.permutation(len(own))[:each]}
+        try:
+            with storage.open(layout.frames(bundle.videos[video].video_id)) as file:
+                frames = tables.read_frames_at(file, list(chosen))
+            pictures += [decode_jpeg(frame.jpeg) for frame in frames.values()]
+            rows += [chosen[time] for time in frames]
+        except FramesearchError as error:
+            log.warning("the check passes over video %s: %s", bundle.videos[video].video_id, error)
+            pictures = pictures[: len(rows)]
+    if not rows:
+        log.warning("index %s could not be checked: none of its frames is in storage", bundle.card.index_id)
+        return
+    embedded = bundle.encoder.embed(pictures)
+    best, _ = bundle.index.search(embedded, 1)
+    own_similarity = (embedded * bundle.index.vectors(np.array(rows))).sum(axis=1)
+    share = float(((best[:, 0] >= CHECKED_SIMILARITY) & (own_similarity >= CHECKED_SIMILARITY)).mean())
+    if share < CHECKED_SHARE:
+        raise IndexIncompatible(
+            f"the new index failed its check and was not kept: only {share:.0%} of {len(rows)} stored frames find "
+            f"themselves. Delete {layout.embeddings_of(bundle.card.model_version)} in the storage and build again"
+        )
+
+
+def _calibration(bundle: Bundle, base: Bundle | None, storage: Storage, settings: Settings) -> Calibration:
+    """What was measured for the base where little has changed since, else measured now."""
+    card = bundle.card
+    if base is not None and base.card.videos > 1 and base.card.index_type == card.index_type:
+        before = base.card.calibration
+        if before.rows and card.rows <= RECALIBRATE_ROWS * before.rows:
+            return before
+    budget_s = min(CALIBRATION_S, 3 + card.rows / 400)
+    return calibrate(bundle, storage, precision=settings.found_precision, budget_s=budget_s)
+
+
+# ---- publish
+
+
+def publish(index_id: str, catalogue: Catalogue, storage: Storage) -> bool:
+    """Move the pointer to a built bundle, so that pages pick it up. Safe to repeat.
+
+    Returns:
+        False where there was nothing to do: it is published already, or a newer one is.
+
+    Raises:
+        NoIndex: storage holds no such bundle.
+        IndexIncompatible: the bundle is damaged.
+        PointerMoved: another bundle was published since this one was built: build again, it will hold both.
+    """
+    try:
+        current, generation = current_index_id(storage)
+    except IndexIncompatible as error:
+        log.warning("%s", error)
+        current, generation = None, storage.read_pointer(layout.INDEX_POINTER)[1]
+    if current is not None and current >= index_id:
+        log.info("index %s is not published: %s is already", index_id, current)
+        return False
+    card = open_bundle(storage, index_id).card
+    if current is not None and current != card.base:
+        raise PointerMoved(f"index {index_id} was built upon {card.base}, but {current} is published now: build again")
+    move_pointer(storage, index_id, generation)
+    catalogue.mark_published(index_id, datetime.now(UTC))
+    log.info(
+        "index %s published: %d rows of %d videos, model v%s", index_id, card.rows, card.videos, card.model_version
+    )
+    return True
+
+
+def roll_back(storage: Storage, catalogue: Catalogue, index_id: str | None = None) -> str:
+    """Move the pointer back to the bundle built before the published one, or to any that is still stored.
+
+    Returns:
+        The id of the bundle now published.
+
+    Raises:
+        NoIndex: there is no such bundle, or none older.
+        IndexIncompatible: the bundle is damaged; the pointer stays.
+        PointerMoved: somebody published at the same moment.
+    """
+    generation = storage.read_pointer(layout.INDEX_POINTER)[1]
+    if index_id is None:
+        current, generation = current_index_id(storage)
+        older = [stored for stored in stored_index_ids(storage) if current is not None and stored < current]
+        if not older:
+            raise NoIndex("there is no older index to go back to: `framesearch index list` names those there are")
+        index_id = older[-1]
+    card = open_bundle(storage, index_id).card
+    move_pointer(storage, index_id, generation)
+    catalogue.mark_published(index_id, datetime.now(UTC))
+    log.info("index rolled back to %s: %d rows of %d videos", index_id, card.rows, card.videos)
+    return index_id
+
+
+def clean(storage: Storage, catalogue: Catalogue, settings: Settings) -> list[str]:
+    """Delete what no roll-back needs: bundles beyond the newest `bundles_kept` and the published one, bundles that a
+    dead build left incomplete, and embeddings of model versions that neither a kept bundle nor the champion uses.
+
+    Returns:
+        The storage prefixes that were deleted.
+    """
+    current, _ = current_index_id(storage)
+    stored = stored_index_ids(storage)
+    kept = {*stored[-settings.bundles_kept :], *([current] if current else [])}
+    gone = [layout.bundle(index_id) for index_id in stored if index_id not in kept]
+    gone += _abandoned(storage, set(stored))
+    gone += _unused_embeddings(storage, kept, settings)
+    for prefix in gone:
+        # The card goes first: a bundle half deleted is then no bundle.
+        storage.delete(prefix + layout.BUNDLE_CARD)
+        storage.delete(prefix)
+    if gone:
+        log.info("storage cleaned: %s", ", ".join(gone))
+    return gone
+
+
+def _abandoned(storage: Storage, complete: set[str]) -> list[str]:
+    found = []
+    folders = {
+        path.removeprefix(layout.INDEX).partition("/")[0] for path in storage.list(layout.INDEX) if path.count("/") > 1
+    }
+    for index_id in sorted(folders - complete):
+        try:
+            old = datetime.now(UTC) - built_at(index_id) > ABANDONED
+        except ValueError:
+            continue  # not a bundle of ours
+        if old:
+            found.append(layout.bundle(index_id))
+    return found
+
+
+def _unused_embeddings(storage: Storage, kept: set[str], settings: Settings) -> list[str]:
+    versions = {
+        path.removeprefix(layout.EMBEDDINGS).partition("/")[0].removeprefix("v")
+        for path in storage.list(layout.EMBEDDINGS)
+    }
+    try:
+        unused = versions - {read_card(storage, index_id).model_version for index_id in kept}
+        if not unused or not kept:
+            return []
+        from framesearch.registry import Registry  # loads mlflow, which takes seconds: only when there is a question
+
+        champion = Registry(settings).champion().version
+    except FramesearchError as error:
+        log.warning("embeddings are not cleaned this time: %s", error)
+        return []
+    return [layout.embeddings_of(version) for version in sorted(unused - {champion})]
