@@ -1,0 +1,108 @@
+"""The contrastive denoising autoencoder: a distorted view must embed like its frame and reconstruct it clean.
+
+The loss is InfoNCE within the batch (van den Oord et al. 2018, https://arxiv.org/abs/1807.03748; symmetric and
+between two views as in SimCLR, https://arxiv.org/abs/2002.05709) plus the denoising reconstruction. Pooling is GeM
+(Radenović et al. 2017, https://arxiv.org/abs/1711.02512) beside a coarse layout, so that the embedding knows both what
+is in the picture and roughly where. 1.26 million parameters ship.
+"""
+
+import keras
+import tensorflow as tf
+from keras import layers
+
+from training.families import Family, targets
+
+SIDE = 96
+DIMENSION = 256
+TEMPERATURE = 0.07
+RECONSTRUCTION_WEIGHT = 10.0
+
+
+def build() -> keras.Model:
+    """The untrained autoencoder; see `training.families` for what it takes and gives."""
+    picture = keras.Input((SIDE, SIDE, 3), dtype="uint8", name="picture")
+    embedding = _encoder()(picture)
+    reconstruction = _decoder()(embedding)
+    return keras.Model(picture, {"embedding": embedding, "reconstruction": reconstruction}, name="contrastive")
+
+
+def _encoder() -> keras.Model:
+    picture = keras.Input((SIDE, SIDE, 3), dtype="uint8")
+    x = layers.Rescaling(1 / 127.5, offset=-1)(picture)
+    x = _activated(layers.Conv2D(24, 5, strides=2, padding="same", use_bias=False)(x))  # 48 x 48
+    x = _activated(layers.Conv2D(48, 3, strides=2, padding="same", use_bias=False)(x))  # 24 x 24
+    x = _residual(layers.Conv2D(96, 3, strides=2, padding="same", use_bias=False)(x), 96)  # 12 x 12
+    x = _residual(layers.Conv2D(192, 3, strides=2, padding="same", use_bias=False)(x), 192)  # 6 x 6
+    x = _activated(x)
+    layout = layers.Conv2D(64, 1)(layers.AveragePooling2D(2)(x))  # 3 x 3 x 64
+    x = layers.Concatenate()([_generalized_mean(x, 192), layers.Flatten()(layout)])
+    x = layers.Dense(DIMENSION, use_bias=False)(x)
+    x = layers.BatchNormalization(momentum=0.95, center=False, scale=False)(x)
+    return keras.Model(picture, layers.UnitNormalization()(x), name="encoder")
+
+
+def _activated(x: keras.KerasTensor) -> keras.KerasTensor:
+    return layers.ReLU()(layers.BatchNormalization(momentum=0.95)(x))
+
+
+def _residual(x: keras.KerasTensor, filters: int) -> keras.KerasTensor:
+    y = layers.Conv2D(filters, 3, padding="same", use_bias=False)(_activated(x))
+    y = layers.Conv2D(filters, 3, padding="same", use_bias=False)(_activated(y))
+    return layers.Add()([x, y])
+
+
+def _generalized_mean(x: keras.KerasTensor, channels: int) -> keras.KerasTensor:
+    """The p-th root of the mean p-th power, p learned: (N, H, W, C) not negative -> (N, C).
+
+    Written with logarithms and depthwise 1x1 convolutions as the learned factors (p from 3, 1/p from 1/3, one a
+    channel), because stock layers load anywhere and a layer class of our own would not.
+    """
+    logs = keras.ops.log(keras.ops.maximum(x, 1e-6))
+    powers = keras.ops.exp(layers.DepthwiseConv2D(1, use_bias=False, depthwise_initializer=_constant(3.0))(logs))
+    means = keras.ops.log(layers.GlobalAveragePooling2D(keepdims=True)(powers) + 1e-18)
+    roots = keras.ops.exp(layers.DepthwiseConv2D(1, use_bias=False, depthwise_initializer=_constant(1 / 3))(means))
+    return layers.Reshape((channels,))(roots)
+
+
+def _constant(value: float) -> keras.initializers.Initializer:
+    return keras.initializers.Constant(value)
+
+
+def _decoder() -> keras.Model:
+    embedding = keras.Input((DIMENSION,))
+    x = layers.Rescaling(DIMENSION**0.5)(embedding)  # unit norm -> unit variance
+    x = layers.Reshape((8, 8, 128))(layers.Dense(8 * 8 * 128, activation="relu")(x))
+    for filters in (96, 48, 24):  # 8 -> 16 -> 32 -> 64
+        x = layers.Conv2DTranspose(filters, 3, strides=2, padding="same", activation="relu")(x)
+    x = layers.Conv2D(3, 3, padding="same", activation="sigmoid")(x)
+    return keras.Model(embedding, x, name="decoder")
+
+
+def losses(model: keras.Model, views: tf.Tensor, clean: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:
+    """InfoNCE between views and clean pictures, both ways, and the error of the views' clean reconstructions."""
+    embeddings = model.get_layer("encoder")(tf.concat([views, clean], axis=0), training=training)  # (2N, D)
+    of_views, of_clean = tf.split(embeddings, 2)
+    similarities = tf.matmul(of_views, of_clean, transpose_b=True) / TEMPERATURE  # (N, N): own pairs on the diagonal
+    own = tf.range(tf.shape(similarities)[0])
+    contrast = 0.5 * tf.reduce_mean(
+        tf.nn.sparse_softmax_cross_entropy_with_logits(own, similarities)
+        + tf.nn.sparse_softmax_cross_entropy_with_logits(own, tf.transpose(similarities))
+    )
+    error = tf.reduce_mean(tf.square(model.get_layer("decoder")(of_views, training=training) - targets(clean)))
+    return {"loss": contrast + RECONSTRUCTION_WEIGHT * error, "contrast": contrast, "reconstruction_error": error}
+
+
+FAMILY = Family(
+    name="contrastive",
+    height=SIDE,
+    width=SIDE,
+    build=build,
+    losses=losses,
+    augments=True,
+    batch=96,
+    passes=20,
+    learning_rate=1.5e-3,
+    weight_decay=1e-4,
+    warmup_steps=60,
+    clip=5.0,
+)

@@ -1,0 +1,225 @@
+"""Fitting an autoencoder: how long, how fast, and with what batches."""
+
+import logging
+import math
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from training.augment import view
+from training.dataset import Dataset, batches_of
+from training.families import Family
+
+log = logging.getLogger(__name__)
+
+USUAL_MINUTES = 7.0  # the minutes for which a family's `passes` are meant
+MIN_STEPS = 40  # fewer teach nothing; a catalogue of few frames gets small batches instead
+EPOCHS = 20  # at most: where passes are shorter than a twentieth of the training, an epoch is that twentieth
+SETTLING_STEPS = 30  # see `_settle`
+TEST_FRAMES = 96  # of an epoch's test batch
+TIMED_STEPS = 5  # the step time is measured on these, after the first, which compiles
+AHEAD = 3  # batches prepared while the device computes
+
+
+@dataclass(slots=True)
+class Fit:
+    """How a training went.
+
+    Attributes:
+        wanted_steps: by the number of frames and the family's passes.
+        planned_steps: what fits into the minutes at the measured step time.
+        steps: done.
+        step_s: median seconds a step.
+        seconds: in all.
+        history: one row an epoch: epoch, step, learning_rate, train/..., test/... .
+    """
+
+    batch: int
+    wanted_steps: int
+    planned_steps: int = 0
+    steps: int = 0
+    step_s: float = 0.0
+    seconds: float = 0.0
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+def fit(
+    model: keras.Model,
+    family: Family,
+    dataset: Dataset,
+    *,
+    minutes: float,
+    seed: int,
+    peak: float = 1.0,
+    on_epoch: Callable[[dict[str, float]], None] = lambda row: None,
+) -> Fit:
+    """Train the model in place.
+
+    The learning rate warms up, then falls to 0 by a cosine over the planned steps; where the machine is slower than
+    planned it falls with the clock instead, so that a training always ends annealed and within its minutes.
+
+    Args:
+        minutes: at most, of wall time.
+        peak: scales the family's learning rate: less than 1 for a model that knows the footage already.
+        on_epoch: called after each epoch with its row of the history.
+    """
+    started = time.monotonic()
+    bound_s = 60.0 * minutes
+    batch = min(family.batch, max(1, len(dataset.train) // 2))
+    passes = family.passes * max(1.0, minutes / USUAL_MINUTES)
+    result = Fit(batch, wanted_steps=max(MIN_STEPS, math.ceil(passes * len(dataset.train) / batch)))
+    result.planned_steps = result.wanted_steps
+    optimizer = keras.optimizers.AdamW(0.0, weight_decay=family.weight_decay, global_clipnorm=family.clip)
+    optimizer.build(model.trainable_variables)
+    step = _step(model, family, optimizer)
+    test_batch = _test_batch(family, dataset, seed)
+    # Settling and the test batches are part of the minutes.
+    reserve_s = 0.0
+    step_times: list[float] = []
+    sums: dict[str, float] = {}
+    in_epoch = 0
+    with _batches(family, dataset, batch, seed) as batches:
+        for number, (views, clean) in enumerate(batches):
+            elapsed = time.monotonic() - started
+            progress = max(number / result.planned_steps, elapsed / max(1e-9, bound_s - reserve_s))
+            if progress >= 1.0 and number > 0:
+                break
+            optimizer.learning_rate.assign(_rate(family, number, progress, result.planned_steps) * peak)
+            begun = time.monotonic()
+            for name, value in step(views, clean).items():
+                sums[name] = sums.get(name, 0.0) + float(value)
+            step_times.append(time.monotonic() - begun)
+            in_epoch += 1
+            result.steps = number + 1
+            if number == TIMED_STEPS:
+                step_s = float(np.median(step_times[1:]))
+                reserve_s = 0.4 * step_s * (SETTLING_STEPS + EPOCHS)
+                fitting = number + int((bound_s - reserve_s - elapsed) / step_s)
+                result.planned_steps = max(number + 1, min(result.wanted_steps, fitting))
+                log.info("%d steps of %d frames planned, %.2f s a step", result.planned_steps, batch, step_s)
+            if in_epoch >= _epoch_steps(dataset, batch, result.planned_steps):
+                result.history.append(_row(result, sums, in_epoch, optimizer, model, family, test_batch))
+                on_epoch(result.history[-1])
+                sums, in_epoch = {}, 0
+        if in_epoch:
+            result.history.append(_row(result, sums, in_epoch, optimizer, model, family, test_batch))
+            on_epoch(result.history[-1])
+        _settle(model, family, batches)
+    result.step_s = float(np.median(step_times[1:] or step_times))
+    result.seconds = time.monotonic() - started
+    log.info("fitted %s: %d steps, %.1f s", family.name, result.steps, result.seconds)
+    return result
+
+
+def _rate(family: Family, number: int, progress: float, planned: int) -> float:
+    warmup = min(family.warmup_steps, 0.15 * planned)
+    rising = min(1.0, (number + 1) / warmup) if warmup > 1 else 1.0
+    return family.learning_rate * rising * 0.5 * (1.0 + math.cos(math.pi * min(1.0, progress)))
+
+
+def _epoch_steps(dataset: Dataset, batch: int, planned: int) -> int:
+    return max(math.ceil(len(dataset.train) / batch), math.ceil(planned / EPOCHS))
+
+
+def _step(
+    model: keras.Model, family: Family, optimizer: keras.Optimizer
+) -> Callable[[np.ndarray, np.ndarray], dict[str, tf.Tensor]]:
+    @tf.function  # compiled once; XLA (jit_compile) was measured 4 times slower on CPUs, bfloat16 a third
+    def step(views: tf.Tensor, clean: tf.Tensor) -> dict[str, tf.Tensor]:
+        with tf.GradientTape() as tape:
+            losses = family.losses(model, views, clean, True)
+        gradients = tape.gradient(losses["loss"], model.trainable_variables)
+        optimizer.apply(gradients, model.trainable_variables)
+        return losses
+
+    return lambda views, clean: step(tf.constant(views), tf.constant(clean))
+
+
+def _row(
+    result: Fit,
+    sums: dict[str, float],
+    count: int,
+    optimizer: keras.Optimizer,
+    model: keras.Model,
+    family: Family,
+    test_batch: tuple[np.ndarray, np.ndarray] | None,
+) -> dict[str, float]:
+    row = {"epoch": float(len(result.history) + 1), "step": float(result.steps)}
+    row["learning_rate"] = float(optimizer.learning_rate.numpy())
+    row |= {f"train/{name}": total / count for name, total in sums.items()}
+    if test_batch is not None:
+        views, clean = test_batch
+        tested = family.losses(model, tf.constant(views), tf.constant(clean), False)
+        row |= {f"test/{name}": float(value) for name, value in tested.items()}
+    log.info("epoch %d: %s", len(result.history) + 1, ", ".join(f"{k} {v:.4g}" for k, v in row.items() if "/" in k))
+    return row
+
+
+def _settle(model: keras.Model, family: Family, batches: Iterator[tuple[np.ndarray, np.ndarray]]) -> None:
+    """Let the moving means of batch normalisation catch up with the weights they stand for.
+
+    They average over the last few dozen steps and start from a guess; after a short training both still show, and
+    the encoder that ships uses nothing but them.
+    """
+    if not any(isinstance(layer, keras.layers.BatchNormalization) for layer in model._flatten_layers()):
+        return
+
+    @tf.function
+    def forward(views: tf.Tensor, clean: tf.Tensor) -> None:
+        family.losses(model, views, clean, True)
+
+    for _, (views, clean) in zip(range(SETTLING_STEPS), batches, strict=False):
+        forward(tf.constant(views), tf.constant(clean))
+
+
+def _test_batch(family: Family, dataset: Dataset, seed: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """The same views of the same test frames for every epoch; None where there are too few to say anything."""
+    if len(dataset.test) < 2:
+        return None
+    rng = np.random.default_rng([seed, 2])
+    frames = np.sort(rng.choice(dataset.test, min(TEST_FRAMES, len(dataset.test)), replace=False))
+    return _views(family, dataset, frames, rng), dataset.clean[frames]
+
+
+def _views(family: Family, dataset: Dataset, frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    if not family.augments:
+        return dataset.clean[frames]
+    return np.stack([view(dataset.pictures[frame], family.height, rng) for frame in frames])
+
+
+class _batches:
+    """Training batches (views, clean), prepared ahead in a thread: OpenCV and TensorFlow both let the lock go.
+
+    Batch k depends on the seed and k alone, whatever the threads do.
+    """
+
+    def __init__(self, family: Family, dataset: Dataset, size: int, seed: int) -> None:
+        self._family, self._dataset, self._size, self._seed = family, dataset, size, seed
+        self._threads = ThreadPoolExecutor(1, thread_name_prefix="batches")
+        self._pending: list[Future[tuple[np.ndarray, np.ndarray]]] = []
+        self._number = 0
+
+    def _make(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        rng = np.random.default_rng([self._seed, 1, number])
+        frames = batches_of(self._dataset, self._size, rng)
+        return _views(self._family, self._dataset, frames, rng), self._dataset.clean[frames]
+
+    def __enter__(self) -> "_batches":
+        return self
+
+    def __iter__(self) -> "_batches":
+        return self
+
+    def __next__(self) -> tuple[np.ndarray, np.ndarray]:
+        while len(self._pending) < AHEAD:
+            self._pending.append(self._threads.submit(self._make, self._number))
+            self._number += 1
+        return self._pending.pop(0).result()
+
+    def __exit__(self, *_: object) -> None:
+        self._threads.shutdown(wait=True, cancel_futures=True)
