@@ -129,7 +129,8 @@ def _ask(
     truth = _thumbnail(rgb)
     scores.probes += 1
     queries = [rgb]
-    queries += [DISTORTIONS[name](rgb, rng) for name in rng.choice(sorted(set(DISTORTIONS) - {"none"}), DISTORTED, replace=False)]
+    kinds = rng.choice(sorted(set(DISTORTIONS) - {"none"}), DISTORTED, replace=False)
+    queries += [DISTORTIONS[kind](rgb, rng) for kind in kinds]
     for number, query in enumerate(queries):
         _, vectors = embed_views(bundle, query)
         for position, place in enumerate(rank(bundle, vectors, 3)):
@@ -300,4 +301,5 @@ def _still_score(similarities: np.ndarray, same: np.ndarray) -> float:
     if len(similarities) < LEAST_PAIRS or not same.any():
         return Calibration().still_score
     score = lowest_precise_score(similarities, same, STILL_SHARE)
-    return float(np.clip(score, 0.9, 0.9999))
+    below = similarities[similarities < score].max(initial=-1.0)
+    return float(np.clip(score - min((score - below) / 2, 0.005), 0.9, 0.9999))

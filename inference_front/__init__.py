@@ -1,0 +1,1 @@
+"""The search page: widgets and routes only; everything it knows comes from `framesearch.lookup`."""

@@ -1,0 +1,246 @@
+"""The search page. Run by Streamlit from the top for every interaction."""
+
+import html
+import re
+from urllib.parse import quote
+
+import streamlit as st
+
+from framesearch.bundle import Card
+from framesearch.errors import FramesearchError, ImageUnreadable, IndexIncompatible, NoIndex
+from framesearch.images.pixels import encode_jpeg, fit_height
+from framesearch.images.query import SUFFIXES, read_picture
+from framesearch.records import Answer, Match
+from framesearch.settings import settings
+from inference_front.library import VIDEO_ROUTE, finder, local_file, player_address
+
+LOOK_FOR_INDEX_S = 5
+VIEWS = {
+    "mirrored": "after mirroring the picture",
+    "trimmed": "after cutting the picture's borders",
+    "trimmed and mirrored": "after cutting the picture's borders and mirroring it",
+}
+STYLE = """
+<style>
+.block-container { padding-top: 2.2rem; max-width: 1280px; }
+.fs-name { font-size: 1.9rem; font-weight: 700; letter-spacing: -0.02em; }
+.fs-claim { color: #5b6b6b; margin-left: .7rem; }
+.fs-title { font-weight: 600; line-height: 1.25; overflow-wrap: anywhere; }
+.fs-best { font-size: 1.35rem; }
+.fs-time { font-variant-numeric: tabular-nums; color: #0b6e69; font-weight: 600; }
+.fs-muted { color: #5b6b6b; font-size: .88rem; }
+.fs-bar { height: 6px; border-radius: 3px; background: #e3e9e9; margin: .35rem 0 .1rem; }
+.fs-bar > div { height: 6px; border-radius: 3px; background: #0b6e69; }
+</style>
+"""
+
+HEADER = """
+<span class="fs-name">framesearch</span>
+<span class="fs-claim">Which video is this picture from, and when?</span>
+"""
+
+
+def plain(text: str) -> str:
+    """Text for Markdown widgets that is to show as it is."""
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
+
+
+def clock(seconds: float) -> str:
+    """12:03, or 1:02:03; fractions are cut."""
+    hours, rest = divmod(int(seconds), 3600)
+    minutes, seconds = divmod(rest, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes:02}:{seconds:02}"
+
+
+# ---- the picture asked for
+
+
+def take_upload() -> None:
+    """A picture was dropped or chosen."""
+    file = st.session_state.upload
+    if file is not None:
+        take(file.getvalue(), file.name)
+
+
+def take_paste() -> None:
+    """A picture was pasted."""
+    files = st.session_state.paste.files if st.session_state.paste else []
+    if files:
+        take(files[0].getvalue(), "the pasted picture")
+
+
+def take(content: bytes, name: str) -> None:
+    """Read a picture once; reruns search again with what was read."""
+    st.session_state.chosen = 0
+    try:
+        st.session_state.query = read_picture(content, settings(), name)
+        st.session_state.trouble = None
+    except ImageUnreadable as error:
+        st.session_state.query, st.session_state.trouble = None, str(error)
+
+
+def ask_for_picture() -> None:
+    """Upload and paste."""
+    kinds = sorted(suffix.removeprefix(".") for suffix in SUFFIXES)
+    st.file_uploader("A screenshot or photo of a video", type=kinds, key="upload", on_change=take_upload)
+    st.chat_input(
+        "… or click here and paste one (Ctrl+V)", accept_file=True, file_type=kinds, key="paste", on_submit=take_paste
+    )
+    if st.session_state.get("query") is not None:
+        st.image(encode_jpeg(fit_height(st.session_state.query, 360), 85), caption="Your picture", width="stretch")
+
+
+# ---- what was found
+
+
+def show_answer(answer: Answer) -> None:
+    """The ranked matches, or why there is none."""
+    if not answer.found:
+        st.warning(f"**Not found in the library.** {answer.reason}", icon=":material/search_off:")
+    if not answer.matches:
+        return
+    chosen = min(st.session_state.get("chosen", 0), len(answer.matches) - 1)
+    if answer.found or chosen:
+        show_player(answer.matches[chosen], answer)
+    st.subheader("All matches" if answer.found else "The nearest there is", divider="gray")
+    columns = st.columns(2)
+    for number, match in enumerate(answer.matches):
+        with columns[number % 2].container(border=True):
+            show_match(number, match, playing=number == chosen and (answer.found or chosen > 0))
+
+
+def show_player(match: Match, answer: Answer) -> None:
+    """The video, playing from the second of a match."""
+    facts(match, best=True)
+    repaired = VIEWS.get(answer.view or "")
+    if repaired:
+        st.html(f'<span class="fs-muted">Found {repaired}.</span>')
+    video = finder().video(match.video_id)
+    address = player_address(video, st.context.url or "http://localhost/") if video else None
+    if address:
+        st.video(address, start_time=int(match.timestamp_s))
+    else:
+        show_still(match)
+        if video is not None and local_file(video) is not None:
+            st.caption("Browsers can't play this kind of file; this is the frame that was found.")
+        else:
+            st.caption("The video can't be played here; this is the frame that was found.")
+
+
+def show_match(number: int, match: Match, *, playing: bool) -> None:
+    """One match as a card."""
+    still, text = st.columns([2, 3], vertical_alignment="center")
+    with still:
+        show_still(match)
+    with text:
+        facts(match)
+        label = "Playing" if playing else f"Play from {clock(match.timestamp_s)}"
+        st.button(label, key=f"play-{number}", on_click=play, args=(number,), disabled=playing, type="tertiary")
+
+
+def play(number: int) -> None:
+    """Show this match in the player."""
+    st.session_state.chosen = number
+
+
+def show_still(match: Match) -> None:
+    """The stored frame of a match."""
+    try:
+        st.image(finder().thumbnail(match), width="stretch")
+    except FramesearchError:
+        st.caption("The frame is no longer stored.")
+
+
+def facts(match: Match, *, best: bool = False) -> None:
+    """Title, time, span, confidence and link. Titles are strangers' text: escaped, and never read as Markdown."""
+    at = clock(match.timestamp_s)
+    span = f"{clock(match.start_s)} to {clock(match.end_s)}" if match.end_s - match.start_s >= 1 else ""
+    still = f' <span class="fs-muted">still scene {span}</span>' if span else ""
+    sure = f"{match.confidence:.0%}"
+    st.html(
+        f'<div class="fs-title{" fs-best" if best else ""}">{html.escape(match.title)}</div>'
+        f'<span class="fs-time">{at}</span>{still}'
+        f'<div class="fs-bar"><div style="width:{sure}"></div></div>'
+        f'<span class="fs-muted">{sure} sure · {link(match)}</span>'
+    )
+
+
+def link(match: Match) -> str:
+    """An anchor to the video at the second; of other schemes than http only plain text."""
+    if match.url.startswith(("https://", "http://")):
+        address = match.url
+    else:
+        video = finder().video(match.video_id)
+        path = local_file(video) if video is not None else None
+        if path is None:
+            return "no longer at hand"
+        address = f"{VIDEO_ROUTE}{quote(match.video_id, safe='')}#t={int(match.timestamp_s)}"
+        if player_address(video, "http://localhost/") is None:  # type: ignore[arg-type]
+            return html.escape(path.name)
+    label = f"open at {clock(match.timestamp_s)}"
+    return f'<a href="{html.escape(address)}" target="_blank" rel="noopener noreferrer">{label}</a>'
+
+
+# ---- the index
+
+
+@st.fragment(run_every=LOOK_FOR_INDEX_S)
+def wait_for_index(reason: str) -> None:
+    """Say that there is no index, and begin as soon as there is one."""
+    st.info(plain(reason), icon=":material/hourglass_empty:")
+    try:
+        finder().refresh()
+    except FramesearchError:
+        return
+    st.rerun()
+
+
+@st.fragment(run_every=LOOK_FOR_INDEX_S)
+def footer() -> None:
+    """What the index holds, kept up to date as new ones are published."""
+    try:
+        card = finder().card
+    except FramesearchError:
+        return
+    st.html(f'<div class="fs-muted" style="margin-top:2rem">{describe(card)}</div>')
+
+
+def describe(card: Card) -> str:
+    """The index card in a line."""
+    built = card.built_at.replace("T", " ").removesuffix("+00:00") + " UTC"
+    measured = card.calibration.figures
+    precision = f' · "found" is right {measured["found_precision"]:.1%} of the time' if measured else ""
+    return html.escape(
+        f"{card.videos:,} videos · {card.rows:,} frames · model version {card.model_version} · built {built}{precision}"
+    )
+
+
+def page() -> None:
+    """The whole page."""
+    st.set_page_config(page_title="framesearch", page_icon=":material/image_search:", layout="wide")
+    st.html(STYLE + HEADER)
+    try:
+        finder().card  # noqa: B018 - opens the index where none serves yet
+    except NoIndex:
+        wait_for_index("Nothing is indexed yet. Once a playlist is ingested and indexed, this page starts by itself.")
+        return
+    except IndexIncompatible as error:
+        wait_for_index(f"The index can't be opened: {error}")
+        return
+    asked, answered = st.columns([1, 2], gap="large")
+    with asked:
+        ask_for_picture()
+    with answered:
+        if st.session_state.get("trouble"):
+            st.error(plain(st.session_state.trouble), icon=":material/broken_image:")
+        elif st.session_state.get("query") is None:
+            st.info("Drop or paste a screenshot: cropped, mirrored or with borders, as you have it.")
+        else:
+            try:
+                show_answer(finder().search(st.session_state.query))
+            except FramesearchError as error:
+                st.error(plain(str(error)))
+    footer()
+
+
+page()

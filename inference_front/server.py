@@ -1,0 +1,53 @@
+"""The page's ASGI entry: Streamlit beside routes of our own.
+
+Local videos are served from here, by the id of an indexed video and never by a path: a browser asks for the ranges it
+plays, where `st.video` would hold each whole file in memory.
+"""
+
+from pathlib import Path
+
+import streamlit as st
+from starlette.requests import Request
+from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from framesearch.errors import FramesearchError
+from framesearch.settings import Settings
+from inference_front.library import PLAYABLE, VIDEO_ROUTE, finder, local_file
+
+
+def video(request: Request) -> Response:
+    """A local video of the index, in ranges."""
+    try:
+        found = finder().video(request.path_params["video_id"])
+    except FramesearchError:
+        found = None
+    path = local_file(found) if found is not None else None
+    kind = PLAYABLE.get(path.suffix.lower()) if path is not None else None
+    if path is None or kind is None:
+        return PlainTextResponse("no such video in the library", status_code=404)
+    return FileResponse(path, media_type=kind, headers={"X-Content-Type-Options": "nosniff"})
+
+
+app = st.App(Path(__file__).with_name("app.py"), routes=[Route(VIDEO_ROUTE + "{video_id}", video)])
+
+
+def options(settings: Settings) -> dict[str, object]:
+    """Streamlit's options for these settings."""
+    return {
+        "server.address": settings.host,
+        "server.port": settings.page_port,
+        "server.headless": True,
+        "server.enableXsrfProtection": True,
+        "server.enableCORS": True,  # which in Streamlit means: other origins are refused
+        "server.maxUploadSize": max(1, round(settings.max_query_mb)),
+        "server.fileWatcherType": "none",
+        "browser.gatherUsageStats": False,
+        "client.toolbarMode": "minimal",
+        "client.showErrorDetails": "none",
+        "theme.base": "light",
+        "theme.primaryColor": "#0b6e69",
+        "theme.backgroundColor": "#ffffff",
+        "theme.secondaryBackgroundColor": "#f3f6f6",
+        "theme.textColor": "#1d2a2a",
+    }

@@ -1,0 +1,417 @@
+"""The command line `framesearch`, for people and for scripts.
+
+Heavy libraries are loaded by the command that needs them, so that `--help` and `status` answer at once.
+"""
+
+import json
+import logging
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from framesearch.errors import FramesearchError, ImageUnreadable
+from framesearch.records import Answer, VideoStatus
+
+app = typer.Typer(
+    help="Which video is this picture from, and when?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+index_app = typer.Typer(help="List index bundles and move back to an older one.", no_args_is_help=True)
+app.add_typer(index_app, name="index")
+
+_out = Console(highlight=False, soft_wrap=True)
+_err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+@app.callback()
+def _configure(
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what is logged.")] = False,
+) -> None:
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.ERROR,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+
+
+@contextmanager
+def _sentences() -> Iterator[None]:
+    """Our own errors as one sentence and exit status 1; others are bugs and show where they happened."""
+    try:
+        yield
+    except FramesearchError as error:
+        _err.print(f"[red]{escape(str(error))}[/]")
+        raise typer.Exit(1) from error
+
+
+# ---- search
+
+
+@app.command()
+def search(
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Pictures, or folders of pictures.")],
+    top: Annotated[int, typer.Option(min=1, max=1000, help="How many matches at most.")] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a picture and line.")] = False,
+) -> None:
+    """Say which video each picture is from, and when. Exit status 1 if a picture could not be read."""
+    with _sentences():
+        from framesearch.images.query import read_picture
+        from framesearch.lookup import Finder
+        from framesearch.settings import settings
+
+        finder = Finder(settings())
+        finder.refresh()  # without an index, say so once rather than for every picture
+        failed = False
+        for path in _pictures(images):
+            try:
+                answer = finder.search(read_picture(path, settings()), top)
+            except ImageUnreadable as error:
+                failed = True
+                _tell_error(path, str(error), as_json)
+                continue
+            if as_json:
+                _write_line(_as_json(path, answer))
+            else:
+                _tell(path, answer)
+        if failed:
+            raise typer.Exit(1)
+
+
+def _pictures(paths: list[Path]) -> Iterator[Path]:
+    """The pictures asked for; of a folder, its picture files by name."""
+    from framesearch.images.query import SUFFIXES
+
+    for path in paths:
+        if path.is_dir():
+            yield from sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
+        else:
+            yield path
+
+
+def _as_json(path: Path, answer: Answer) -> dict[str, Any]:
+    return {
+        "query": str(path),
+        "found": answer.found,
+        "matches": [asdict(match) for match in answer.matches],
+        "view": answer.view,
+        "elapsed_ms": round(answer.elapsed_ms, 1),
+    }
+
+
+def _write_line(value: dict[str, Any]) -> None:
+    # ASCII only and unbuffered: safe in any locale, and each line is there as soon as it is known.
+    sys.stdout.write(json.dumps(value) + "\n")
+    sys.stdout.flush()
+
+
+def _tell_error(path: Path, message: str, as_json: bool) -> None:
+    if as_json:
+        _write_line({"query": str(path), "error": message})
+    else:
+        _err.print(f"[red]{escape(message)}[/]")
+
+
+def _tell(path: Path, answer: Answer) -> None:
+    _out.print(f"[bold]{escape(_printable(path))}[/]  [dim]{answer.elapsed_ms:.0f} ms[/]")
+    if not answer.found:
+        _out.print(f"  not found. {answer.reason}" + ("  Nearest:" if answer.matches else ""))
+    if not answer.matches:
+        return
+    table = Table(box=None, padding=(0, 2, 0, 2), show_header=False)
+    for match in answer.matches:
+        at = clock(match.timestamp_s)
+        still = match.end_s - match.start_s >= 1
+        span = f"{clock(match.start_s)}-{clock(match.end_s)}" if still else ""
+        table.add_row(
+            f"{match.confidence:.0%}", at, escape(match.title), f"[dim]{span}[/]", f"[dim]{escape(match.url)}[/]"
+        )
+    _out.print(table)
+
+
+def _printable(value: object) -> str:
+    return str(value).encode("utf-8", "replace").decode()
+
+
+def clock(seconds: float) -> str:
+    """A time as people write it: 12:03, or 1:02:03; fractions are cut."""
+    hours, rest = divmod(int(seconds), 3600)
+    minutes, seconds = divmod(rest, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+# ---- run
+
+
+@app.command()
+def run(
+    playlists: Annotated[
+        list[str] | None, typer.Argument(metavar="PLAYLIST...", help="Addresses or folders; none: all followed ones.")
+    ] = None,
+) -> None:
+    """Ingest playlists, retrain, promote and index in this process, without servers. Safe to repeat."""
+    with _sentences():
+        from framesearch.pipeline import run_line
+        from framesearch.settings import settings
+
+        with _Bars() as bars:
+            report = run_line([_place(url) for url in playlists or []], settings(), bars.step, bars.approve)
+        _out.print(
+            f"{report.listed} playlists listed, {report.extracted} videos extracted with {report.frames} frames, "
+            f"{report.embedded} embedded"
+        )
+        if report.model:
+            _out.print(f"model {escape(report.model)}")
+        if report.index is not None:
+            state = "published" if report.published else "was up to date"
+            _out.print(
+                f"index {report.index.index_id} {state}: {report.index.rows} frames of {report.index.videos} videos"
+            )
+        for title, why in report.left_out.items():
+            _out.print(f"[yellow]left out[/] {escape(_printable(title))}: {escape(why)}")
+        for problem in report.problems:
+            _err.print(f"[red]{escape(problem)}[/]")
+        if report.problems:
+            raise typer.Exit(1)
+
+
+def _place(playlist: str) -> str:
+    """A folder by its absolute path, so that it stays the same playlist from wherever it is named."""
+    return playlist if "://" in playlist or not Path(playlist).exists() else str(Path(playlist).resolve())
+
+
+class _Bars:
+    """Progress bars for the steps of a run; lines of text where nobody watches."""
+
+    def __init__(self) -> None:
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("[dim]{task.fields[note]}"),
+            console=_err,
+        )
+
+    def __enter__(self) -> "_Bars":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    @contextmanager
+    def step(self, name: str, total: int | None) -> Iterator["_Bar"]:
+        task = self._progress.add_task(name, total=total, note="")
+        yield _Bar(self._progress, task)
+        done = self._progress.tasks[self._progress.task_ids.index(task)].completed
+        self._progress.update(task, total=total if total is not None else 1, completed=done if total else 1, note="")
+
+    def approve(self, reason: str) -> bool:
+        if not sys.stdin.isatty():
+            return False
+        self._progress.stop()
+        try:
+            return typer.confirm(f"Promote the new model? {reason}", err=True)
+        finally:
+            self._progress.start()
+
+
+class _Bar:
+    def __init__(self, progress: Progress, task: TaskID) -> None:
+        self._progress, self._task = progress, task
+
+    def advance(self, note: str = "") -> None:
+        self._progress.update(self._task, advance=1, note=_note(note))
+
+    def say(self, note: str) -> None:
+        self._progress.update(self._task, note=_note(note))
+
+
+def _note(text: str) -> str:
+    return escape(_printable(text).strip()[:60])
+
+
+# ---- status
+
+
+@app.command()
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Show playlists, videos by status, frames, the champion and the index card."""
+    with _sentences():
+        facts = _status()
+    if as_json:
+        _write_line(facts)
+        return
+    for playlist in facts["playlists"]:
+        title, url = escape(_printable(playlist["title"])), escape(_printable(playlist["url"]))
+        trouble = f"  [red]{escape(playlist['error'])}[/]" if playlist["error"] else ""
+        _out.print(f"playlist {title}  [dim]{url}[/]  {playlist['videos']} videos{trouble}")
+    if not facts["playlists"]:
+        _out.print("no playlist yet: `framesearch run PLAYLIST`")
+    counts = ", ".join(f"{count} {name}" for name, count in facts["videos"].items() if count)
+    _out.print(f"videos   {counts or 'none'}" + (f"; {facts['vanished']} gone upstream" if facts["vanished"] else ""))
+    for video in facts["not_ready"]:
+        _out.print(
+            f"  {video['status']:<11} {escape(video['title'])}: {escape(video['detail'] or video['reason'] or '')}"
+        )
+    _out.print(f"frames   {facts['frames']['index']} to index, {facts['frames']['probe']} probe frames")
+    champion = facts["champion"]
+    if "error" in champion:
+        _out.print(f"champion {escape(champion['error'])}")
+    else:
+        metrics = ", ".join(f"{name} {value:.3g}" for name, value in sorted(champion["metrics"].items())[:6])
+        _out.print(f"champion v{champion['version']} {escape(champion['family'])}  [dim]{escape(metrics)}[/]")
+    card = facts["index"]
+    if "error" in card:
+        _out.print(f"index    {escape(card['error'])}")
+    else:
+        _out.print(
+            f"index    {card['index_id']}: {card['rows']} frames of {card['videos']} videos, {card['index_type']}, "
+            f"model v{card['model_version']}, built {card['built_at']}"
+        )
+        figures = card["calibration"]["figures"]
+        if figures:
+            _out.print(
+                f"         found from score {card['calibration']['found_score']:.3f}: precision "
+                f"{figures['found_precision']:.1%}, recall {figures['found_recall']:.1%}; right moment first "
+                f"{figures['moment_at_1']:.1%}, unmodified frames {figures['clean_moment_at_1']:.1%}"
+            )
+
+
+def _status() -> dict[str, Any]:
+    from framesearch.bundle import current_index_id, read_card
+    from framesearch.catalogue import open_catalogue
+    from framesearch.settings import settings
+    from framesearch.storage import open_storage
+
+    catalogue, storage = open_catalogue(settings()), open_storage(settings())
+    videos = catalogue.videos()
+    by_status = Counter(video.status.value for video in videos)
+    facts: dict[str, Any] = {
+        "playlists": [
+            {"url": playlist.url, "title": playlist.title, "videos": playlist.videos, "error": playlist.error}
+            for playlist in catalogue.playlists()
+        ],
+        "videos": {status.value: by_status[status.value] for status in VideoStatus},
+        "vanished": sum(video.vanished_at is not None for video in videos),
+        "not_ready": [
+            {
+                "video_id": video.video_id,
+                "title": _printable(video.title),
+                "status": video.status.value,
+                "reason": video.reason,
+                "detail": video.detail,
+            }
+            for video in videos
+            if video.status in (VideoStatus.FAILED, VideoStatus.UNAVAILABLE)
+        ],
+        "frames": {
+            "index": sum(video.index_frames for video in videos),
+            "probe": sum(video.probe_frames for video in videos),
+        },
+    }
+    try:
+        index_id, _ = current_index_id(storage)
+        facts["index"] = (
+            {"error": "nothing is indexed yet"} if index_id is None else _card(read_card(storage, index_id))
+        )
+    except FramesearchError as error:
+        facts["index"] = {"error": str(error)}
+    facts["champion"] = _champion() if videos else {"error": "no model yet"}
+    return facts
+
+
+def _card(card: Any) -> dict[str, Any]:
+    facts = asdict(card)
+    del facts["parts"]
+    return facts
+
+
+def _champion() -> dict[str, Any]:
+    try:
+        from framesearch.registry import Registry
+        from framesearch.settings import settings
+
+        champion = Registry(settings()).champion()
+    except FramesearchError as error:
+        return {"error": str(error)}
+    return {
+        "version": champion.version,
+        "family": champion.family,
+        "run_id": champion.run_id,
+        "run_url": champion.run_url,
+        "metrics": dict(champion.metrics),
+    }
+
+
+# ---- index
+
+
+@index_app.command("list")
+def list_bundles(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a bundle and line.")] = False,
+) -> None:
+    """List the stored index bundles, newest first; the published one is marked."""
+    with _sentences():
+        from framesearch.bundle import current_index_id, read_card, stored_index_ids
+        from framesearch.settings import settings
+        from framesearch.storage import open_storage
+
+        storage = open_storage(settings())
+        try:
+            current, _ = current_index_id(storage)
+        except FramesearchError as error:
+            current = None
+            _err.print(f"[red]{escape(str(error))}[/]")
+        stored = stored_index_ids(storage)
+        for index_id in reversed(stored):
+            try:
+                card = read_card(storage, index_id)
+            except FramesearchError as error:
+                _tell_error(Path(index_id), str(error), as_json)
+                continue
+            published = index_id == current
+            if as_json:
+                _write_line(_card(card) | {"published": published})
+            else:
+                mark = "[green]published[/]" if published else ""
+                _out.print(
+                    f"{index_id}  {card.rows} frames of {card.videos} videos, model v{card.model_version}, "
+                    f"built {card.built_at}  {mark}"
+                )
+        if not stored and not as_json:
+            _out.print("nothing is indexed yet: `framesearch run PLAYLIST`")
+
+
+@index_app.command("rollback")
+def roll_back(
+    index_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="By default the one before.")] = None,
+) -> None:
+    """Publish an older bundle again. Pages pick it up by themselves; the next rebuild publishes a newer one."""
+    with _sentences():
+        from framesearch import indexing
+        from framesearch.catalogue import open_catalogue
+        from framesearch.settings import settings
+        from framesearch.storage import open_storage
+
+        published = indexing.roll_back(open_storage(settings()), open_catalogue(settings()), index_id)
+        _out.print(f"index {published} is published now")
+
+
+if __name__ == "__main__":
+    app()
