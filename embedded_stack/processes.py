@@ -12,7 +12,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psutil
@@ -38,7 +38,6 @@ class Record:
     pid: int
     created: float
     port: int | None = None
-    settings: dict[str, str] = field(default_factory=dict)
 
 
 class Processes:
@@ -85,7 +84,6 @@ class Processes:
         command: Sequence[str],
         environment: Mapping[str, str],
         port: int | None = None,
-        settings: Mapping[str, str] | None = None,
     ) -> Record:
         """Start a component, detached from this process and its terminal."""
         for folder in (self._records, self._logs):
@@ -100,7 +98,7 @@ class Processes:
                 env={**environment, _MARK: self._mark(name)},
                 start_new_session=True,
             )
-        record = Record(name, process.pid, psutil.Process(process.pid).create_time(), port, dict(settings or {}))
+        record = Record(name, process.pid, psutil.Process(process.pid).create_time(), port)
         part = self._records / f"{name}.json.part"
         part.write_text(json.dumps(asdict(record)), encoding="utf-8")
         part.replace(self._file(name))
