@@ -1,5 +1,6 @@
 """Which playlists `make up` ingests."""
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +24,7 @@ def resolve(named: Sequence[str], folder: Path) -> list[str]:
     """
     found = []
     for name in filter(None, (name.strip() for name in named)):
-        path = (folder / Path(name).expanduser()).resolve()
+        path = (folder / os.path.expanduser(name)).resolve()  # noqa: PTH111 - Path's own fails on unknown users
         if path.exists():
             found.append(str(path))
         elif _SCHEME.match(name) or (_HOST.match(name) and not name.startswith(".")):

@@ -171,7 +171,7 @@ class Processes:
             for process in left:
                 with contextlib.suppress(psutil.Error):
                     process.kill()
-            psutil.wait_procs(left, timeout=2)
+            time.sleep(0.1)
         for name in names:
             if name in records:
                 with contextlib.suppress(ChildProcessError):  # a child of this process would stay as a zombie
