@@ -56,6 +56,6 @@ def check_parity(autoencoder: keras.Model, path: Path, pictures: np.ndarray) -> 
     if not (parity.difference <= MAX_DIFFERENCE and parity.cosine >= MIN_COSINE):
         raise ParityBroken(
             f"the exported encoder differs from the trained one by up to {parity.difference:.2g} a component "
-            f"(cosine {parity.cosine:.6f}): the model is not registered; look for a layer that ONNX computes differently"
+            f"(cosine {parity.cosine:.6f}): the model is not registered; find the layer that ONNX computes otherwise"
         )
     return parity

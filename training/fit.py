@@ -83,7 +83,7 @@ def fit(
     step_times: list[float] = []
     sums: dict[str, float] = {}
     in_epoch = 0
-    with _batches(family, dataset, batch, seed) as batches:
+    with _BatchFeed(family, dataset, batch, seed) as batches:
         for number, (views, clean) in enumerate(batches):
             elapsed = time.monotonic() - started
             progress = max(number / result.planned_steps, elapsed / max(1e-9, bound_s - reserve_s))
@@ -192,7 +192,7 @@ def _views(family: Family, dataset: Dataset, frames: np.ndarray, rng: np.random.
     return np.stack([view(dataset.pictures[frame], family.height, rng) for frame in frames])
 
 
-class _batches:
+class _BatchFeed:
     """Training batches (views, clean), prepared ahead in a thread: OpenCV and TensorFlow both let the lock go.
 
     Batch k depends on the seed and k alone, whatever the threads do.
@@ -209,10 +209,10 @@ class _batches:
         frames = batches_of(self._dataset, self._size, rng)
         return _views(self._family, self._dataset, frames, rng), self._dataset.clean[frames]
 
-    def __enter__(self) -> "_batches":
+    def __enter__(self) -> "_BatchFeed":
         return self
 
-    def __iter__(self) -> "_batches":
+    def __iter__(self) -> "_BatchFeed":
         return self
 
     def __next__(self) -> tuple[np.ndarray, np.ndarray]:

@@ -41,6 +41,19 @@ RESAMPLES = 2000
 
 
 @dataclass(frozen=True, slots=True)
+class Plan:
+    """What encoders will be judged on.
+
+    Attributes:
+        video_ids: of the gallery, in random order.
+        probes_s: the times of the probe frames to ask, of each of these videos.
+    """
+
+    video_ids: tuple[str, ...]
+    probes_s: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Probe:
     """A base frame of the queries: held out, never trained on, never indexed."""
 
@@ -100,17 +113,58 @@ class Comparison:
     high: float
 
 
-def examine(catalogue: Catalogue, storage: Storage, encoders: Sequence[Encoder]) -> Exam:
+def plan_exam(catalogue: Catalogue, storage: Storage) -> Plan:
+    """Choose gallery and probe frames: of each video one probe frame, then a second of each, up to `MAX_PROBES`.
+
+    Reads times only, no pictures. Blank frames are neither asked nor answered.
+
+    Raises:
+        NotEnoughFrames: no probe frame is stored.
+    """
+    rng = np.random.default_rng(SEED)
+    videos = sorted(video.video_id for video in catalogue.videos(VideoStatus.READY))
+    probes: dict[str, list[float]] = {}
+    frames = 0
+    for place in rng.permutation(len(videos)):
+        video_id = videos[place]
+        try:
+            with storage.open(layout.frames(video_id)) as file:
+                _, index_qualities = read_frame_times(file, FrameRole.INDEX)
+                times, qualities = read_frame_times(file, FrameRole.PROBE)
+        except (NotStored, ObjectDamaged) as error:
+            log.warning("judging passes over %s: %s", video_id, error)
+            continue
+        usable = int((index_qualities >= BLANK_QUALITY).sum())
+        if not usable:
+            continue
+        if probes and frames + usable > MAX_GALLERY:
+            break
+        frames += usable
+        probes[video_id] = rng.permutation(times[qualities >= BLANK_QUALITY]).tolist()
+    if not any(probes.values()):
+        raise NotEnoughFrames(
+            f"no usable probe frame of {len(videos)} videos is stored, so no model could be judged: "
+            "set FRAMESEARCH_PROBE_SHARE above 0 and ingest more or longer videos"
+        )
+    # A long video must not be all that counts: everybody's first before anybody's second.
+    turns = sorted((turn, order) for order, times in enumerate(probes.values()) for turn in range(len(times)))
+    chosen: list[list[float]] = [[] for _ in probes]
+    ordered = list(probes.values())
+    for turn, order in turns[:MAX_PROBES]:
+        chosen[order].append(ordered[order][turn])
+    return Plan(tuple(probes), tuple(tuple(sorted(times)) for times in chosen))
+
+
+def examine(plan: Plan, storage: Storage, encoders: Sequence[Encoder]) -> Exam:
     """Embed gallery and queries with every encoder, reading and distorting each frame once.
 
     Memory: 12.5 kB and the embeddings a gallery frame.
 
     Raises:
-        NotEnoughFrames: no probe frame is stored.
+        NotEnoughFrames: the frames that were planned with can't be read any more.
     """
     started = time.monotonic()
-    gallery_times, probe_times = _plan(catalogue, storage)
-    video_ids = tuple(gallery_times)
+    video_ids = plan.video_ids
     video, timestamps_s, thumbnails = [], [], []
     gallery = _Embedded(encoders)
     for number, video_id in enumerate(video_ids):
@@ -126,10 +180,11 @@ def examine(catalogue: Catalogue, storage: Storage, encoders: Sequence[Encoder])
         except (NotStored, ObjectDamaged, ImageUnreadable) as error:  # what was read of it is still good
             log.warning("judging leaves the rest of %s out: %s", video_id, error)
     probes: list[Probe] = []
+    seen = set(video)
     queries = _Embedded(encoders)
     for number, video_id in enumerate(video_ids):
-        times = probe_times.get(video_id, [])
-        if not times or number not in set(video):
+        times = plan.probes_s[number]
+        if not times or number not in seen:
             continue
         try:
             with storage.open(layout.frames(video_id)) as file:
@@ -143,10 +198,7 @@ def examine(catalogue: Catalogue, storage: Storage, encoders: Sequence[Encoder])
             for name in DISTORTIONS:
                 queries.add(query_picture(probes[-1], name, video_id))
     if not probes:
-        raise NotEnoughFrames(
-            "no probe frame that is not blank is stored, so nothing can be judged: set FRAMESEARCH_PROBE_SHARE above 0 "
-            "and ingest more or longer videos"
-        )
+        raise NotEnoughFrames("the stored probe frames can't be read: ingest their videos again, then train again")
     log.info(
         "judged on %d queries of %d probe frames against %d frames of %d videos, %d encoders, %.1f s",
         *(len(probes) * len(DISTORTIONS), len(probes), len(video), len(video_ids), len(encoders)),
@@ -166,37 +218,6 @@ def examine(catalogue: Catalogue, storage: Storage, encoders: Sequence[Encoder])
 def query_picture(probe: Probe, transform: str, video_id: str) -> np.ndarray:
     """What is asked: the probe frame under the transform, always distorted the same way."""
     return distorted(probe.rgb, transform, f"{video_id}|{probe.timestamp_s:.3f}")
-
-
-def _plan(catalogue: Catalogue, storage: Storage) -> tuple[dict[str, int], dict[str, list[float]]]:
-    """The videos of the gallery, in random order, with their sizes; and the probe frames to ask, evenly from them."""
-    rng = np.random.default_rng(SEED)
-    videos = sorted(video.video_id for video in catalogue.videos(VideoStatus.READY))
-    gallery: dict[str, int] = {}
-    candidates: dict[str, list[float]] = {}
-    for place in rng.permutation(len(videos)):
-        video_id = videos[place]
-        try:
-            with storage.open(layout.frames(video_id)) as file:
-                _, index_qualities = read_frame_times(file, FrameRole.INDEX)
-                times, qualities = read_frame_times(file, FrameRole.PROBE)
-        except (NotStored, ObjectDamaged) as error:
-            log.warning("judging passes over %s: %s", video_id, error)
-            continue
-        count = int((index_qualities >= BLANK_QUALITY).sum())
-        if not count:
-            continue
-        if gallery and sum(gallery.values()) + count > MAX_GALLERY:
-            break
-        gallery[video_id] = count
-        candidates[video_id] = rng.permutation(times[qualities >= BLANK_QUALITY]).tolist()
-    # One of each video, then a second of each, ...: a long video must not be all that counts.
-    chosen: dict[str, list[float]] = {}
-    rounds = max(map(len, candidates.values()), default=0)
-    turns = [(video_id, turn) for turn in range(rounds) for video_id in candidates if turn < len(candidates[video_id])]
-    for video_id, turn in turns[:MAX_PROBES]:
-        chosen.setdefault(video_id, []).append(candidates[video_id][turn])
-    return gallery, {video_id: sorted(times) for video_id, times in chosen.items()}
 
 
 class _Embedded:

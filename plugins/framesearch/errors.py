@@ -88,6 +88,18 @@ class NoChampion(FramesearchError):
     """No version of the registered model carries the alias `champion` yet."""
 
 
+class NoModelVersion(FramesearchError):
+    """The registry holds no such version of the model."""
+
+
+class ChallengerNotBetter(FramesearchError):
+    """A model version was judged not better than the champion, and stays a challenger."""
+
+
+class ChampionMoved(FramesearchError):
+    """A model version was judged against a champion that is champion no more: train again."""
+
+
 class RegistryUnreachable(FramesearchError):
     """The MLflow server or its database did not answer: a later attempt may succeed."""
 

@@ -1,0 +1,397 @@
+"""The model registry: which encoder is the champion, and where its file is. The only user of mlflow in the library.
+
+Works against an MLflow server or, embedded, directly on its database; both see the same runs, models and artifacts.
+mlflow takes seconds to import, so that happens at the first call that needs it.
+"""
+
+import contextlib
+import errno
+import hashlib
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
+
+from framesearch.errors import (
+    ChallengerNotBetter,
+    ChampionMoved,
+    EncoderInvalid,
+    NoChampion,
+    NoModelVersion,
+    RegistryUnreachable,
+)
+from framesearch.settings import Settings
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+log = logging.getLogger(__name__)
+
+MODEL = "frame-encoder"
+EXPERIMENT = "frame-encoder"
+CHAMPION = "champion"  # the alias
+ENCODER_PATH = "extra_files/encoder.onnx"  # within a logged model
+
+# Tags of a model version.
+FAMILY = "family"
+VERDICT = "verdict"  # better | not_better
+REASON = "reason"
+JUDGED_AGAINST = "judged_against"  # version of the champion at that time, or NO_CHAMPION
+CATALOGUE_FRAMES = "catalogue_frames"  # index frames in the catalogue at that time
+ENCODER_SHA256 = "encoder_sha256"
+BETTER, NOT_BETTER = "better", "not_better"
+NO_CHAMPION = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersion:
+    """A version of the registered model `frame-encoder`.
+
+    Attributes:
+        run_id, run_url: of the MLflow run that trained it; the address is None without a server.
+        family: of the autoencoder, see `training.families`.
+        metrics: of its judgement, see `training.judge`.
+        verdict: `better` or `not_better` than the champion it was judged against.
+        reason: of the verdict, as a sentence with figures.
+        judged_against: that champion's version, None where there was none.
+        catalogue_frames: how many index frames the catalogue held then.
+        encoder_sha256: of its ONNX file; the same as `encoder.Encoder.digest`.
+        champion: whether it carries the alias now.
+    """
+
+    version: str
+    run_id: str
+    run_url: str | None
+    family: str
+    metrics: Mapping[str, float]
+    verdict: str = ""
+    reason: str = ""
+    judged_against: str | None = None
+    catalogue_frames: int = 0
+    encoder_sha256: str = ""
+    champion: bool = False
+    created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+class Registry:
+    """The registered model `frame-encoder` in the MLflow that the settings name.
+
+    Every call raises RegistryUnreachable where MLflow does not answer within a few retries.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.uri = settings.mlflow
+        self.home = settings.home
+        self._client: MlflowClient | None = None
+
+    # ---- reading
+
+    def champion(self) -> ModelVersion:
+        """The version that carries the alias `champion`.
+
+        Raises:
+            NoChampion: none does.
+        """
+        if self._not_made_yet():
+            raise self._no_champion()
+        with self._reaching():
+            found = _absent_as_none(lambda: self.client.get_model_version_by_alias(MODEL, CHAMPION))
+            if found is None:
+                raise self._no_champion()
+            return self._version(found, champion=str(found.version))
+
+    def version(self, version: str) -> ModelVersion:
+        """One version.
+
+        Raises:
+            NoModelVersion: the registry does not hold it.
+        """
+        if self._not_made_yet():
+            raise self._no_version(version)
+        with self._reaching():
+            found = _absent_as_none(lambda: self.client.get_model_version(MODEL, version))
+            if found is None:
+                raise self._no_version(version)
+            return self._version(found, champion=self._champion_version())
+
+    def versions(self) -> list[ModelVersion]:
+        """All versions, newest first."""
+        if self._not_made_yet():
+            return []
+        with self._reaching():
+            found, page = [], None
+            while True:
+                batch = self.client.search_model_versions(f"name = '{MODEL}'", max_results=100, page_token=page)
+                found += batch
+                page = batch.token
+                if not page:
+                    break
+            champion = self._champion_version() if found else None
+            return [self._version(one, champion) for one in sorted(found, key=lambda one: -int(one.version))]
+
+    def encoder_file(self, version: str) -> Path:
+        """The ONNX encoder of a version, fetched once and kept below the home folder.
+
+        Raises:
+            NoModelVersion: the registry does not hold the version.
+            EncoderInvalid: what the registry holds is not the file that was registered.
+        """
+        known = self.version(version)
+        # A registry made anew counts from 1 again: the run tells its versions from those before.
+        cached = self.home / "cache" / "encoders" / f"v{known.version}-{known.run_id[:12]}.onnx"
+        if cached.is_file():
+            return cached
+        started = time.monotonic()
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cached.parent) as folder, self._reaching():
+            from mlflow import artifacts
+
+            uri = f"models:/{MODEL}/{known.version}/{ENCODER_PATH}"
+            try:
+                fetched = artifacts.download_artifacts(
+                    artifact_uri=uri, dst_path=folder, tracking_uri=self.uri, registry_uri=self.uri
+                )
+            except (_mlflow_error(), OSError) as error:
+                if is_unreachable(error) or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+                    raise
+                raise EncoderInvalid(
+                    f"MLflow holds no encoder for {MODEL} version {version} ({_first_line(error)}): "
+                    "promote another version, or train a new one"
+                ) from error
+            file = Path(fetched)
+            if hashlib.sha256(file.read_bytes()).hexdigest() != known.encoder_sha256:
+                raise EncoderInvalid(
+                    f"the encoder that MLflow holds for {MODEL} version {version} is not the one registered: "
+                    "promote another version, or train a new one"
+                )
+            file.replace(cached)  # whole or not at all, whoever else fetches it
+        log.info("encoder of version %s fetched, %.1f s", version, time.monotonic() - started)
+        return cached
+
+    # ---- writing
+
+    def promote(self, version: str, reason: str, *, force: bool = False) -> None:
+        """Move the alias `champion` to a version, and write the reason on it. Promoting the champion changes nothing.
+
+        Args:
+            force: also a version that was not judged better, or against another champion: an operator's roll-back.
+
+        Raises:
+            NoModelVersion: the registry does not hold the version.
+            ChallengerNotBetter: it was judged not better than the champion.
+            ChampionMoved: it was judged against a champion that is champion no more.
+        """
+        challenger = self.version(version)
+        if challenger.champion:
+            return
+        with self._reaching():
+            champion = self._champion_version()
+        if not force and challenger.verdict != BETTER:
+            raise ChallengerNotBetter(
+                f"{MODEL} version {version} stays a challenger: {challenger.reason or 'it was never judged'}"
+            )
+        if not force and challenger.judged_against != champion:
+            raise ChampionMoved(
+                f"{MODEL} version {version} was judged against {_called(challenger.judged_against)}, "
+                f"but {_called(champion)} is champion now: train again, so that it is judged against that one"
+            )
+        with self._reaching():
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            self.client.set_registered_model_alias(MODEL, CHAMPION, version)
+            self.client.set_model_version_tag(MODEL, version, "promoted_at", now)
+            self.client.set_model_version_tag(MODEL, version, "promoted_because", reason[:5000])
+            described = self.client.get_model_version(MODEL, version).description or ""
+            described += f"\n\nPromoted {now} in place of {_called(champion)}: {reason}"
+            self.client.update_model_version(MODEL, version, description=described.strip())
+        log.info("version %s is champion now in place of %s: %s", version, _called(champion), reason)
+
+    def register(self, *, run_id: str, model_id: str, description: str, tags: Mapping[str, Any]) -> str:
+        """Register a logged model as a new version, told apart by its tags; the version's number."""
+        with self._reaching():
+            if _absent_as_none(lambda: self.client.get_registered_model(MODEL)) is None:
+                with contextlib.suppress(_mlflow_error()):  # somebody else may make it at the same time
+                    self.client.create_registered_model(
+                        MODEL,
+                        description="Encoders of video frames: uint8 (N, H, W, 3) RGB in, unit-norm float32 (N, D) "
+                        "out. The version under the alias `champion` is the one that the index and the page use.",
+                    )
+            made = self.client.create_model_version(
+                MODEL,
+                f"models:/{model_id}",
+                run_id=run_id,
+                tags={name: str(value)[:5000] for name, value in tags.items()},
+                description=description,
+                model_id=model_id,
+            )
+            return str(made.version)
+
+    def experiment_id(self) -> str:
+        """The experiment that trainings are runs of, made where missing."""
+        with self._reaching():
+            found = self.client.get_experiment_by_name(EXPERIMENT)
+            if found is not None:
+                if found.lifecycle_stage == "deleted":
+                    self.client.restore_experiment(found.experiment_id)
+                return str(found.experiment_id)
+            from mlflow.exceptions import MlflowException
+
+            # Without a server there is nobody to say where artifacts lie: where `mlflow_server` puts them too.
+            location = None if self.uri.startswith("http") else (self.home / "mlflow" / "artifacts").as_uri()
+            try:
+                return str(self.client.create_experiment(EXPERIMENT, artifact_location=location))
+            except MlflowException:
+                made = self.client.get_experiment_by_name(EXPERIMENT)  # somebody else was quicker
+                if made is None:
+                    raise
+                return str(made.experiment_id)
+
+    # ---- reaching MLflow
+
+    def check(self) -> None:
+        """Return if MLflow answers.
+
+        Raises:
+            RegistryUnreachable: it does not.
+        """
+        with self._reaching():
+            self.client.search_experiments(max_results=1)
+
+    def run_url(self, experiment_id: str, run_id: str) -> str | None:
+        """The run's page in MLflow's UI; None without a server."""
+        if not self.uri.startswith("http"):
+            return None
+        parts = urlsplit(self.uri)
+        host = parts.netloc.rpartition("@")[2]  # never a password in a link
+        page = urlunsplit((parts.scheme, host, parts.path, "", ""))
+        return f"{page.rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}"
+
+    @property
+    def client(self) -> "MlflowClient":
+        """MLflow's client of this registry, made at first use."""
+        if self._client is None:
+            prepare_environment()
+            if self.uri.startswith("sqlite:///"):
+                folder = Path(self.uri.removeprefix("sqlite:///")).parent
+                try:
+                    folder.mkdir(parents=True, exist_ok=True)
+                except OSError as error:
+                    raise ConnectionError(f"its folder {folder} can't be made: {error.strerror}") from error
+            from mlflow import MlflowClient
+
+            self._client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+        return self._client
+
+    def _not_made_yet(self) -> bool:
+        """Whether the embedded database does not even exist: asking must not take the seconds that making it takes."""
+        return self.uri.startswith("sqlite:///") and not Path(self.uri.removeprefix("sqlite:///")).is_file()
+
+    @contextlib.contextmanager
+    def _reaching(self) -> Iterator[None]:
+        """Turn whatever mlflow raises when nobody answers into one error that names the address."""
+        prepare_environment()
+        try:
+            yield
+        except Exception as error:
+            if not is_unreachable(error):
+                raise
+            raise RegistryUnreachable(
+                f"MLflow at {self._address()} did not answer ({_first_line(error)}): see that its server runs "
+                "(`make up` starts it) and that FRAMESEARCH_MLFLOW_TRACKING_URI names it, then run this again"
+            ) from error
+
+    def _address(self) -> str:
+        return self.uri.rpartition("@")[2]
+
+    def _champion_version(self) -> str | None:
+        found = _absent_as_none(lambda: self.client.get_model_version_by_alias(MODEL, CHAMPION))
+        return None if found is None else str(found.version)
+
+    def _version(self, found: Any, champion: str | None) -> ModelVersion:
+        run = _absent_as_none(lambda: self.client.get_run(found.run_id)) if found.run_id else None
+        tags = found.tags
+        against = tags.get(JUDGED_AGAINST, NO_CHAMPION)
+        return ModelVersion(
+            version=str(found.version),
+            run_id=found.run_id or "",
+            run_url=self.run_url(run.info.experiment_id, run.info.run_id) if run else None,
+            family=tags.get(FAMILY, ""),
+            metrics=dict(run.data.metrics) if run else {},
+            verdict=tags.get(VERDICT, ""),
+            reason=tags.get(REASON, ""),
+            judged_against=None if against == NO_CHAMPION else against,
+            catalogue_frames=int(tags.get(CATALOGUE_FRAMES, 0)),
+            encoder_sha256=tags.get(ENCODER_SHA256, ""),
+            champion=str(found.version) == champion,
+            created_at=datetime.fromtimestamp(found.creation_timestamp / 1000, UTC),
+        )
+
+    @staticmethod
+    def _no_champion() -> NoChampion:
+        return NoChampion(
+            f"no version of {MODEL} is champion yet: run `framesearch run PLAYLIST`, or the DAG retrain_encoder"
+        )
+
+    @staticmethod
+    def _no_version(version: str) -> NoModelVersion:
+        return NoModelVersion(f"the registry holds no version {version} of {MODEL}: `framesearch status` lists them")
+
+
+def prepare_environment() -> None:
+    """Bounded patience and no telemetry, unless the environment says otherwise. Before mlflow is imported."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")  # by default minutes pass before an error
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "1")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+
+
+def is_unreachable(error: BaseException) -> bool:
+    """Whether this is mlflow's way of saying that its server or database did not answer."""
+    from mlflow.exceptions import MlflowException, RestException
+    from requests.exceptions import RequestException
+    from sqlalchemy.exc import DBAPIError
+
+    if isinstance(error, RestException):  # the server spoke; a proxy in front of a dead one speaks too
+        return error.error_code in ("TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED")
+    if isinstance(error, MlflowException):
+        told = str(error)
+        return (
+            error.error_code == "TEMPORARILY_UNAVAILABLE"
+            or told.startswith("API request to ")
+            or "sqlalche.me" in told  # SQLAlchemy's errors end with its address, also when mlflow wraps them
+        )
+    return isinstance(error, (RequestException, DBAPIError, ConnectionError, TimeoutError))
+
+
+def _mlflow_error() -> type[Exception]:
+    from mlflow.exceptions import MlflowException
+
+    return MlflowException
+
+
+def _absent_as_none(ask: Any) -> Any:
+    """What `ask` returns, None where mlflow says there is no such thing (two codes: an absent alias is "invalid")."""
+    try:
+        return ask()
+    except _mlflow_error() as error:
+        code = getattr(error, "error_code", "")
+        absent_alias = code == "INVALID_PARAMETER_VALUE" and "alias" in str(error).lower()
+        if code == "RESOURCE_DOES_NOT_EXIST" or absent_alias:
+            return None
+        raise
+
+
+def _called(version: str | None) -> str:
+    return f"version {version}" if version else "no champion"
+
+
+def _first_line(error: BaseException) -> str:
+    told = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return told.rpartition("Caused by ")[2].strip("()")[:300]  # urllib3 wraps what it was twice

@@ -1,0 +1,120 @@
+"""`python -m training fit`: one training in a process of its own, its result written as JSON.
+
+Ends with 0 and a model version; 3 where there are too few frames; 4 where MLflow does not answer; 130 or 143 where it
+was told to stop; 1 where anything else went wrong. The result file says the same in words.
+"""
+
+import argparse
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from framesearch.errors import FramesearchError, NotEnoughFrames, RegistryUnreachable
+from framesearch.settings import settings
+
+NOT_ENOUGH_FRAMES, REGISTRY_UNREACHABLE = 3, 4
+GRACE_S = 30.0  # from being told to stop to being stopped
+# While training, a server that restarts is waited for, about a minute; one that is gone does not hold us for longer.
+PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "6", "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "2"}
+
+log = logging.getLogger("training")
+
+
+def main() -> int:
+    """Parse the command line, train, write the result; the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__.splitlines()[0])
+    command = parser.add_subparsers(required=True).add_parser("fit", help="train, judge and register one model version")
+    command.add_argument("--family", help="FRAMESEARCH_ENCODER_FAMILY, where not given")
+    command.add_argument("--minutes", type=float, help="FRAMESEARCH_TRAINING_MINUTES, where not given")
+    command.add_argument("--forced", action="store_true", help="noted on the run: somebody asked for it")
+    command.add_argument("--result", type=Path, help="where to write what came of it, as JSON")
+    command.add_argument("--parent", type=int, help="stop when this process is gone")
+    given = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stdout)
+    for chatty in ("alembic", "tf2onnx", "mlflow.store.db.utils", "matplotlib"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    if given.parent:
+        threading.Thread(target=_follow, args=(given.parent,), daemon=True).start()
+    status, result = _train(given)
+    if given.result:
+        part = given.result.with_name(f"{given.result.name}.part")
+        part.write_text(json.dumps(result))
+        part.replace(given.result)
+    return status
+
+
+def _train(given: argparse.Namespace) -> tuple[int, dict[str, Any]]:
+    _prepare_environment()
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)
+    try:
+        chosen = settings()
+        from framesearch.registry import Registry, is_unreachable
+
+        patience = {name: value for name, value in PATIENCE.items() if name not in os.environ}
+        Registry(chosen).check()  # soon, before TensorFlow takes its seconds
+        os.environ.update(patience)
+        from training import runs
+
+        return 0, runs.train(
+            chosen,
+            family_name=given.family or chosen.encoder_family,
+            minutes=given.minutes or chosen.training_minutes,
+            forced=given.forced,
+        )
+    except NotEnoughFrames as error:
+        return NOT_ENOUGH_FRAMES, {"error": "NotEnoughFrames", "message": str(error)}
+    except RegistryUnreachable as error:
+        return REGISTRY_UNREACHABLE, {"error": "RegistryUnreachable", "message": str(error)}
+    except FramesearchError as error:
+        return 1, {"error": type(error).__name__, "message": str(error)}
+    except _Stop as stop:
+        log.warning("training stopped by signal %d", stop.number)
+        return 128 + stop.number, {"error": "Stopped", "message": f"the training was stopped by signal {stop.number}"}
+    except Exception as error:
+        log.exception("training failed")
+        if is_unreachable(error):
+            message = (
+                f"MLflow at {chosen.mlflow.rpartition('@')[2]} stopped answering: {error}. Train again when it runs."
+            )
+            return REGISTRY_UNREACHABLE, {"error": "RegistryUnreachable", "message": message}
+        return 1, {"error": type(error).__name__, "message": f"{type(error).__name__}: {error}"}
+
+
+class _Stop(KeyboardInterrupt):
+    """SIGTERM or SIGINT, as an exception, so that the MLflow run is ended on the way out."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def _stop(number: int, _: object) -> None:
+    signal.signal(number, signal.SIG_DFL)  # a second one means it
+    raise _Stop(number)
+
+
+def _follow(parent: int) -> None:
+    """Stop when the process that started us is gone, however it went: nobody would take the result."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(GRACE_S)
+    os._exit(128 + signal.SIGTERM)
+
+
+def _prepare_environment() -> None:
+    """What TensorFlow and mlflow read from the environment; what it says already stands."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.environ.setdefault("MPLBACKEND", "Agg")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
