@@ -14,11 +14,13 @@ picks it up by itself. Announces the asset `index`.
   after it to bring it in, or wait for the next DAG run.
 - *`build_index` is red*: the bundle did not find its own frames, or belongs to another encoder; nothing was published,
   the page keeps answering from the last bundle. `framesearch index` lists bundles and moves back to an older one.
+- *`publish_index` is pink*: the published bundle already holds everything.
 - *`report_failures` is red* only to say that some other task is.
 """
 
 from airflow.sdk import dag
 
+from framesearch.settings import settings
 from orchestration.assets import CHAMPION, FRAMES, INDEX
 from orchestration.defaults import DAG_DEFAULTS
 from orchestration.labels import MACROS, VIDEOS
@@ -41,7 +43,7 @@ def rebuild_index():
 
         return rebuilding.videos_to_embed(champion["model_version"])
 
-    @task(map_index_template=VIDEOS)
+    @task(map_index_template=VIDEOS, max_active_tis_per_dag=settings().parallel_videos)
     def embed_videos(video_ids, champion):
         from orchestration import rebuilding
 
@@ -55,10 +57,10 @@ def rebuild_index():
         return rebuilding.build_index(champion["model_version"])
 
     @task(outlets=[INDEX])
-    def publish_index(built):
+    def publish_index(built, **context):
         from orchestration import rebuilding
 
-        yield from rebuilding.publish_index(built)
+        yield from rebuilding.publish_index(built, context)
 
     @task
     def clean_storage():

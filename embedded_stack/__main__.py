@@ -71,9 +71,10 @@ def _report(settings: Settings, outcome: Outcome) -> None:
     for reason in outcome.skipped:
         _say(f"skipped {reason}", "yellow")
     _say("")
-    _say(f"Airflow      {local_address(settings, settings.airflow_port)}  (pipeline runs)")
-    _say(f"MLflow       {mlflow_address(settings)}  (model comparison)")
-    _say(f"Search page  {local_address(settings, settings.page_port)}")
+    _say(f"Airflow      {settings.link(settings.airflow_port)}  (pipeline runs)")
+    mlflow = settings.mlflow_tracking_uri or settings.link(settings.mlflow_port)
+    _say(f"MLflow       {mlflow}  (model comparison)")
+    _say(f"Search page  {settings.link(settings.page_port)}")
     if login := airflow_login(settings):
         _say(f"Airflow asks for a login: {login.user}, password {login.password}")
     if not is_loopback(settings.host):
@@ -122,7 +123,7 @@ def status() -> None:
     records = processes.records()
     for part in components(settings, with_demo="demo-feed" in records):
         record = processes.running(part.name)
-        where = f"http://{settings.host}:{record.port}" if record and record.port else ""
+        where = settings.link(record.port) if record and record.port else ""
         if record:
             state = f"runs as process {record.pid} for {clock(time.time() - record.created)}"
         else:

@@ -8,15 +8,9 @@ from framesearch.settings import settings
 from orchestration.links import MlflowRunLink
 
 
-def _address(port: int) -> str:
-    # Seen from the browser: a server that listens on every address is reached under the machine's own name.
-    host = settings().host
-    return f"http://{'localhost' if host in ('0.0.0.0', '::') else host}:{port}/"  # noqa: S104
-
-
 def _mlflow() -> str:
     uri = settings().mlflow
-    return uri if uri.startswith("http") else _address(settings().mlflow_port)
+    return uri if uri.startswith("http") else settings().link(settings().mlflow_port)
 
 
 class FramesearchPlugin(AirflowPlugin):
@@ -25,6 +19,6 @@ class FramesearchPlugin(AirflowPlugin):
     name = "framesearch"
     external_views: ClassVar[list[dict[str, Any]]] = [
         {"name": "MLflow", "href": _mlflow(), "destination": "nav"},
-        {"name": "Search page", "href": _address(settings().page_port), "destination": "nav"},
+        {"name": "Search page", "href": settings().link(settings().page_port), "destination": "nav"},
     ]
     operator_extra_links: ClassVar[list[Any]] = [MlflowRunLink()]

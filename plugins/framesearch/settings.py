@@ -4,6 +4,7 @@ The environment wins over the file. Defaults make the embedded stack: one machin
 """
 
 import os
+import socket
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -109,6 +110,11 @@ class Settings(BaseSettings):
     def scratch(self) -> Path:
         """Where downloads and half-made objects live; anything in it may be deleted when nothing runs."""
         return self.home / "scratch"
+
+    def link(self, port: int) -> str:
+        """Where a browser finds a server of the embedded stack."""
+        host = socket.gethostname() if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def load_settings() -> Settings:

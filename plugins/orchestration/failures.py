@@ -17,7 +17,13 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from framesearch import errors
 from framesearch.records import Reason
 
-SKIPPED = (errors.VideoUnavailable, errors.NoChampion, errors.NotEnoughFrames, errors.NothingToIndex)
+SKIPPED = (
+    errors.VideoUnavailable,
+    errors.NoChampion,
+    errors.NotEnoughFrames,
+    errors.NothingToIndex,
+    errors.ChallengerNotBetter,
+)
 
 # A broadcast does not end within a task's retries: the catalogue says on which later day to try again.
 _LATER = (Reason.LIVE, Reason.UPCOMING)
@@ -25,19 +31,21 @@ _LATER = (Reason.LIVE, Reason.UPCOMING)
 FAILED = [
     errors.PlaylistUnavailable,
     errors.NoVideo,
+    errors.NoModelVersion,
+    errors.ChampionMoved,  # the verdict is out of date: only training again helps
     errors.InvalidSetting,
     errors.StorageFull,
+    errors.ObjectDamaged,
     errors.EncoderInvalid,
     errors.IndexIncompatible,
     errors.NoIndex,
-    errors.ImageUnreadable,
+    errors.PointerMoved,  # what was built is out of date: only building again helps
 ]
 
 RETRIED = [
     errors.PlaylistUnreachable,
     errors.VideoNotYet,
     errors.RegistryUnreachable,
-    errors.PointerMoved,
     errors.NotStored,
     errors.TrainingFailed,
 ]

@@ -15,6 +15,7 @@ from framesearch.settings import settings
 from framesearch.storage import open_storage
 from orchestration.assets import INDEX
 from orchestration.defaults import SLICE
+from orchestration.failures import skip
 
 _log = logging.getLogger(__name__)
 
@@ -37,7 +38,6 @@ def videos_to_embed(model_version: str) -> list[list[str]]:
 def embed_videos(video_ids: Sequence[str], model_version: str) -> dict[str, int]:
     """Embed the frames of these videos; how many they are."""
     storage = open_storage(settings())
-    # With several of these tasks at once on the machine, each takes its share of the cores.
     encoder = Encoder(Registry(settings()).encoder_file(model_version))
     frames = sum(indexing.embed_video(video_id, encoder, model_version, storage) for video_id in video_ids)
     return {"videos": len(video_ids), "frames": frames}
@@ -51,9 +51,10 @@ def build_index(model_version: str) -> dict[str, Any]:
     return {key: value for key, value in asdict(built).items() if key not in ("built_at", "published_at")}
 
 
-def publish_index(built: Mapping[str, Any]) -> Iterator[Metadata]:
+def publish_index(built: Mapping[str, Any], context: Mapping[str, Any]) -> Iterator[Metadata]:
     """Move the pointer to the bundle and tell of it; pages pick it up by themselves."""
-    indexing.publish(built["index_id"], open_catalogue(settings()), open_storage(settings()))
+    if not indexing.publish(built["index_id"], open_catalogue(settings()), open_storage(settings())):
+        skip(f"index {built['index_id']} is published already, and holds everything", context)
     yield Metadata(INDEX, extra=dict(built))
 
 
