@@ -39,3 +39,64 @@ def fit_height(rgb: np.ndarray, height: int) -> np.ndarray:
     if rgb.shape[0] <= height:
         return rgb
     return resize(rgb, height, max(1, round(rgb.shape[1] * height / rgb.shape[0])))
+
+
+_JUDGED_HEIGHT = 90  # pixels: coarse enough that grain and compression noise average out
+_FULL_DETAIL = 16.0  # grey levels between neighbouring pixels (root mean square) of an ordinary, sharp picture
+
+BLANK_QUALITY = 0.08
+"""Pictures of less quality show next to nothing: black, one colour, the depth of a fade."""
+
+
+def quality(rgb: np.ndarray) -> float:
+    """How much there is to see in a picture: 0 (blank) to nearly 1 (sharp and detailed); blurred ones lie between.
+
+    The root mean square difference of neighbouring pixels, taken coarsely, on a saturating scale.
+    """
+    grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+    height, width = grey.shape
+    wanted = (max(2, round(width * _JUDGED_HEIGHT / height)), _JUDGED_HEIGHT)
+    if height > _JUDGED_HEIGHT:
+        grey = cv2.resize(grey, wanted, interpolation=cv2.INTER_AREA)
+    elif height < 2 or width < 2:
+        return 0.0
+    across, down = cv2.absdiff(grey[:, 1:], grey[:, :-1]), cv2.absdiff(grey[1:], grey[:-1])
+    energy = cv2.norm(across, cv2.NORM_L2SQR) / across.size + cv2.norm(down, cv2.NORM_L2SQR) / down.size
+    return float(1 - np.exp(-np.sqrt(energy / 2) / _FULL_DETAIL))
+
+
+THUMBNAIL = (18, 32)  # height, width
+_LIVELY_SHARE = 0.1  # of the cells: where somebody's mouth moves, the rest of the picture stands still
+
+
+def thumbnail(rgb: np.ndarray) -> np.ndarray:
+    """The picture squashed to 18 x 32, each pixel the average of its cell: what `difference` compares."""
+    return rgb if rgb.shape[:2] == THUMBNAIL else resize(rgb, *THUMBNAIL)
+
+
+def difference(a: np.ndarray, b: np.ndarray) -> float:
+    """How visibly two pictures of any size differ: 0 (alike) to 1 (black and white).
+
+    The mean difference of the tenth of the cells that differ most, so that what moves counts even where it is small,
+    while noise averages out within each cell.
+    """
+    cells = cv2.absdiff(thumbnail(a), thumbnail(b)).mean(axis=2).ravel()
+    liveliest = max(1, round(len(cells) * _LIVELY_SHARE))
+    return float(np.partition(cells, -liveliest)[-liveliest:].mean() / 255)
+
+
+def sample_points(plane: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Single pixels of a (H, W) array on an even grid, nothing averaged: the cheapest look at a picture."""
+    return cv2.resize(plane, (width, height), interpolation=cv2.INTER_NEAREST)
+
+
+def luma_change(a: np.ndarray, b: np.ndarray) -> float:
+    """Mean absolute difference of two equally large uint8 arrays, in grey levels."""
+    return cv2.norm(a, b, cv2.NORM_L1) / a.size
+
+
+def correlation(a: np.ndarray, b: np.ndarray) -> float:
+    """Normalised cross-correlation of two equally large arrays: 1 for the same up to contrast; 0 where one is flat."""
+    x, y = a.astype(np.float32) - a.mean(), b.astype(np.float32) - b.mean()
+    scale = float(np.sqrt((x * x).sum() * (y * y).sum()))
+    return float((x * y).sum()) / scale if scale > 0 else 0.0
