@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,9 @@ def main() -> int:
     command.add_argument("--parent", type=int, help="stop when this process is gone")
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stdout)
-    for chatty in ("alembic", "tf2onnx", "mlflow.store.db.utils", "matplotlib"):
+    for chatty in ("alembic", "tf2onnx", "mlflow", "matplotlib"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    warnings.simplefilter("ignore")  # all of them between packages that we can't change; the tests show ours
     if given.parent:
         threading.Thread(target=_follow, args=(given.parent,), daemon=True).start()
     status, result = _train(given)
@@ -111,7 +113,7 @@ def _follow(parent: int) -> None:
 
 def _prepare_environment() -> None:
     """What TensorFlow and mlflow read from the environment; what it says already stands."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # 2 tells every machine without a GPU of an error
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("MPLBACKEND", "Agg")
 

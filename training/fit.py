@@ -19,8 +19,9 @@ log = logging.getLogger(__name__)
 
 USUAL_MINUTES = 7.0  # the minutes for which a family's `passes` are meant
 MIN_STEPS = 40  # fewer teach nothing; a catalogue of few frames gets small batches instead
-EPOCHS = 20  # at most: where passes are shorter than a twentieth of the training, an epoch is that twentieth
-SETTLING_STEPS = 30  # see `_settle`
+EPOCHS = 20  # at most: where passes are shorter than a twentieth of the training, an epoch is that twentieth ...
+MIN_EPOCH_STEPS = 4  # ... or this many steps
+SETTLING_STEPS = 20  # see `_settle`
 TEST_FRAMES = 96  # of an epoch's test batch
 TIMED_STEPS = 5  # the step time is measured on these, after the first, which compiles
 AHEAD = 3  # batches prepared while the device computes
@@ -123,7 +124,7 @@ def _rate(family: Family, number: int, progress: float, planned: int) -> float:
 
 
 def _epoch_steps(dataset: Dataset, batch: int, planned: int) -> int:
-    return max(math.ceil(len(dataset.train) / batch), math.ceil(planned / EPOCHS))
+    return max(math.ceil(len(dataset.train) / batch), math.ceil(planned / EPOCHS), MIN_EPOCH_STEPS)
 
 
 def _step(

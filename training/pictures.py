@@ -44,7 +44,7 @@ def reconstructions(clean: np.ndarray, views: np.ndarray, reconstructed: np.ndar
         reconstructed: float32 (N, 64, 64, 3), 0 to 1.
     """
     shown = min(SHOWN, len(clean))
-    figure = Figure(figsize=(1.4 * shown, 4.6), layout="constrained")
+    figure = Figure(figsize=(1.4 * shown, 2.9), layout="constrained")
     for row, (title, pictures) in enumerate((("frame", clean), ("seen", views), ("reconstructed", reconstructed))):
         for column in range(shown):
             axes = figure.add_subplot(3, shown, row * shown + column + 1)
@@ -80,7 +80,7 @@ def answer_sheet(exam: Exam, marks: Marks, storage: Storage) -> Figure:
     right = marks.right.reshape(-1)
     wrong = rng.permutation(np.flatnonzero(~right))[: SHOWN - min(SHOWN * 2 // 5, int(right.sum()))]
     good = rng.permutation(np.flatnonzero(right))[: SHOWN - len(wrong)]
-    figure = Figure(figsize=(2.1 * (len(good) + len(wrong)), 5.2), layout="constrained")
+    figure = Figure(figsize=(2.1 * (len(good) + len(wrong)), 4.6), layout="constrained")
     for column, query in enumerate([*good.tolist(), *wrong.tolist()]):
         probe, kind = exam.probes[query // len(kinds)], kinds[query % len(kinds)]
         row = marks.answers[query, 0]

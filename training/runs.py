@@ -76,6 +76,7 @@ def train(settings: Settings, *, family_name: str, minutes: float, forced: bool 
         catalogue, storage, side=family.height, max_frames=settings.training_max_frames, seed=settings.training_seed
     )
     device = _device()
+    keras.config.disable_interactive_logging()  # mlflow calls predict(): no progress bars in a log
     keras.utils.set_random_seed(settings.training_seed)
     tags = {
         registered.FAMILY: family.name,
@@ -314,7 +315,7 @@ def _log_dataset(dataset: Dataset, settings: Settings) -> None:
 
 
 def _log_model(model: keras.Model, family: Family, onnx: Path, dataset: Dataset) -> str:
-    """The Keras autoencoder with signature, example and exact requirements, and the ONNX encoder beside it."""
+    """The Keras autoencoder with signature, example and exact requirements (no pickles), and the ONNX encoder."""
     example = dataset.clean[:1]
     given = {name: np.asarray(value) for name, value in model(example, training=False).items()}
     logged = mlflow.tensorflow.log_model(
@@ -323,7 +324,6 @@ def _log_model(model: keras.Model, family: Family, onnx: Path, dataset: Dataset)
         signature=infer_signature(example, given),
         input_example=example,
         pip_requirements=[f"{package}=={installed(package)}" for package in ("tensorflow", "keras", "numpy")],
-        keras_model_kwargs={"save_format": "keras"},  # the archive without pickles
         extra_files=[str(onnx)],
         metadata={"family": family.name, "encoder": registered.ENCODER_PATH},
     )
@@ -380,7 +380,7 @@ def _verdict(
     reason = (
         f"R1 {r1:.3f} vs {rival_marks.metrics['r1']:.3f} of champion version {champion.version} on {asked}, "
         f"difference {compared.difference:+.3f} [{compared.low:+.3f}, {compared.high:+.3f}], "
-        f"{'beyond' if better else 'not beyond'} noise at {confidence:.0%} confidence"
+        f"{'' if better else 'not '}better beyond noise at {confidence:.0%} confidence"
     )
     figures = {f"champion/{name}": value for name, value in rival_marks.metrics.items()}
     figures |= {"difference": compared.difference, "difference_low": compared.low, "difference_high": compared.high}

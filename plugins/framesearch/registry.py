@@ -152,10 +152,12 @@ class Registry:
         with tempfile.TemporaryDirectory(dir=cached.parent) as folder, self._reaching():
             from mlflow import artifacts
 
-            uri = f"models:/{MODEL}/{known.version}/{ENCODER_PATH}"
             try:
+                source = self.client.get_model_version(MODEL, known.version).source or ""  # models:/m-...
+                model = self.client.get_logged_model(source.removeprefix("models:/"))
+                # Not models:/..., which mlflow looks up in the registry of the process, whatever it is told.
                 fetched = artifacts.download_artifacts(
-                    artifact_uri=uri, dst_path=folder, tracking_uri=self.uri, registry_uri=self.uri
+                    artifact_uri=f"{model.artifact_location}/{ENCODER_PATH}", dst_path=folder, tracking_uri=self.uri
                 )
             except (_mlflow_error(), OSError) as error:
                 if is_unreachable(error) or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
@@ -228,6 +230,7 @@ class Registry:
                 tags={name: str(value)[:5000] for name, value in tags.items()},
                 description=description,
                 model_id=model_id,
+                await_creation_for=60,
             )
             return str(made.version)
 
@@ -349,6 +352,8 @@ def prepare_environment() -> None:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "1")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 
 

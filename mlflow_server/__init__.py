@@ -1,0 +1,1 @@
+"""How the MLflow tracking server and model registry start, from the same settings as everything else."""

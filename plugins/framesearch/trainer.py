@@ -1,0 +1,189 @@
+"""Training as a use case: a process of its own, whose memory and threads go when it ends.
+
+TensorFlow is in that process only. What came of it is handed over as a JSON file; what it says is passed on line by
+line. When we are stopped it is stopped, so that no training runs on for nobody.
+"""
+
+import contextlib
+import json
+import logging
+import math
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from framesearch.catalogue import Catalogue
+from framesearch.errors import NoChampion, NotEnoughFrames, RegistryUnreachable, TrainingFailed
+from framesearch.records import VideoStatus
+from framesearch.registry import Registry
+from framesearch.settings import Settings
+
+log = logging.getLogger(__name__)
+
+GRACE_S = 20.0  # for the training to end its MLflow run after it was told to stop
+KEPT_LINES = 15  # of its last words, for the error message
+
+# What TensorFlow tells every machine before it can be told to be quiet.
+_NOISE = re.compile(r"^(I0000 00:00:|WARNING: All log messages before absl::InitializeLog)")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingOutcome:
+    """What came of a training.
+
+    Attributes:
+        model_version: of the registered model `frame-encoder`.
+        run_id, run_url: of the MLflow run; the address is None without a server.
+        better: whether it should be promoted; `registry.Registry.promote` does that.
+        reason: of the verdict, as a sentence with figures.
+        metrics: see `training.judge`.
+    """
+
+    model_version: str
+    run_id: str
+    run_url: str | None
+    better: bool
+    reason: str
+    metrics: Mapping[str, float]
+
+
+def train(
+    settings: Settings,
+    *,
+    family: str | None = None,
+    minutes: float | None = None,
+    force: bool = False,
+    on_line: Callable[[str], None] | None = None,
+) -> TrainingOutcome:
+    """Train, judge and register one model version, in one MLflow run. Nothing is promoted.
+
+    Args:
+        family: of the autoencoder; FRAMESEARCH_ENCODER_FAMILY where None.
+        minutes: at most, of fitting; FRAMESEARCH_TRAINING_MINUTES where None.
+        force: noted on the run (tag `forced`): somebody wanted it although little is new. The verdict is the same.
+        on_line: gets every line that the training says; they are logged where None.
+
+    Raises:
+        NotEnoughFrames: too few frames are stored to train or judge on.
+        RegistryUnreachable: MLflow did not answer; a later attempt may succeed.
+        TrainingFailed: anything else; the message ends with the training's last words.
+    """
+    started = time.monotonic()
+    say = on_line or log.info
+    with tempfile.TemporaryDirectory(prefix="framesearch-training-") as folder:
+        result = Path(folder) / "result.json"
+        command = [sys.executable, "-u", "-m", "training", "fit", "--result", str(result), "--parent", str(os.getpid())]
+        command += ["--family", family] if family else []
+        command += ["--minutes", str(minutes)] if minutes else []
+        command += ["--forced"] if force else []
+        last_words: deque[str] = deque(maxlen=KEPT_LINES)
+        with _started(command, _environment(settings)) as process:
+            assert process.stdout is not None
+            for raw in process.stdout:
+                line = raw.rstrip()
+                if line and not _NOISE.match(line):
+                    last_words.append(line)
+                    say(line)
+            status = process.wait()
+        outcome = _read(result)
+    error, message = outcome.get("error"), str(outcome.get("message", ""))
+    if error == "NotEnoughFrames":
+        raise NotEnoughFrames(message)
+    if error == "RegistryUnreachable":
+        raise RegistryUnreachable(message)
+    if error or status != 0 or "model_version" not in outcome:
+        raise TrainingFailed(_why(status, message, list(last_words)))
+    trained = TrainingOutcome(**outcome)
+    log.info(
+        "model version %s trained in %.0f s: %s", trained.model_version, time.monotonic() - started, trained.reason
+    )
+    return trained
+
+
+def growth_since_champion(catalogue: Catalogue, registry: Registry) -> float:
+    """By what share the catalogue's index frames have grown since the champion was trained; infinite without one.
+
+    Raises:
+        RegistryUnreachable: MLflow did not answer.
+    """
+    try:
+        champion = registry.champion()
+    except NoChampion:
+        return math.inf
+    frames = sum(video.index_frames for video in catalogue.videos(VideoStatus.READY))
+    return frames / champion.catalogue_frames - 1.0 if champion.catalogue_frames else math.inf
+
+
+class _started(contextlib.AbstractContextManager["subprocess.Popen[str]"]):  # noqa: N801
+    """The training process with its whole group, gone at the end of the context whatever happens."""
+
+    def __init__(self, command: list[str], environment: Mapping[str, str]) -> None:
+        self._process = subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,  # a group of its own; it also watches for our end itself, see `training.__main__`
+        )
+
+    def __enter__(self) -> "subprocess.Popen[str]":
+        return self._process
+
+    def __exit__(self, *_: object) -> None:
+        process = self._process
+        if process.poll() is None:
+            log.warning("stopping the training process %d", process.pid)
+            self._signal(signal.SIGTERM)
+            try:
+                process.wait(GRACE_S)
+            except subprocess.TimeoutExpired:
+                self._signal(signal.SIGKILL)
+                process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, number)
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """These very settings for the child, whatever environment and configuration file hold."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("FRAMESEARCH_")}
+    environment["FRAMESEARCH_CONFIG"] = os.devnull
+    for name in type(settings).model_fields:
+        value: Any = getattr(settings, name)
+        if value is not None:
+            told = " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+            environment[f"FRAMESEARCH_{name.upper()}"] = told
+    return environment
+
+
+def _read(result: Path) -> dict[str, Any]:
+    try:
+        outcome: dict[str, Any] = json.loads(result.read_text())
+    except (OSError, ValueError):
+        return {}  # it died before it could say anything
+    return outcome
+
+
+def _why(status: int, message: str, last_words: list[str]) -> str:
+    if "No module named 'tensorflow'" in "\n".join([message, *last_words]):
+        return "the training needs TensorFlow, which is not installed here: `pip install framesearch[training]`"
+    if status == -signal.SIGKILL:
+        what = "the training process was killed, most likely for want of memory: lower FRAMESEARCH_TRAINING_MAX_FRAMES"
+    else:
+        what = message or f"the training process ended with status {status}"
+    return "\n".join([what, *([] if message else ["its last words:", *last_words])])
