@@ -2,6 +2,7 @@
 
 import html
 import re
+from contextlib import suppress
 from urllib.parse import quote
 
 import streamlit as st
@@ -196,12 +197,10 @@ def wait_for_index(reason: str) -> None:
 
 
 @st.fragment(run_every=LOOK_FOR_INDEX_S)
-def footer() -> None:
+def footer(card: Card) -> None:
     """What the index holds, kept up to date as new ones are published."""
-    try:
+    with suppress(FramesearchError):
         card = finder().card
-    except FramesearchError:
-        return
     st.html(f'<div class="fs-muted" style="margin-top:2rem">{describe(card)}</div>')
 
 
@@ -220,7 +219,7 @@ def page() -> None:
     st.set_page_config(page_title="framesearch", page_icon=":material/image_search:", layout="wide")
     st.html(STYLE + HEADER)
     try:
-        finder().card  # noqa: B018 - opens the index where none serves yet
+        card = finder().card
     except NoIndex:
         wait_for_index("Nothing is indexed yet. Once a playlist is ingested and indexed, this page starts by itself.")
         return
@@ -240,7 +239,7 @@ def page() -> None:
                 show_answer(finder().search(st.session_state.query))
             except FramesearchError as error:
                 st.error(plain(str(error)))
-    footer()
+    footer(card)
 
 
 page()

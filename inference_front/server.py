@@ -42,6 +42,7 @@ def options(settings: Settings) -> dict[str, object]:
         "server.enableCORS": True,  # which in Streamlit means: other origins are refused
         "server.maxUploadSize": max(1, round(settings.max_query_mb)),
         "server.fileWatcherType": "none",
+        "runner.magicEnabled": False,
         "browser.gatherUsageStats": False,
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",

@@ -109,8 +109,8 @@ class Card:
                     f"index {index_id} has format {values['format']}, this version reads {FORMAT}: rebuild the index"
                 )
             calibration = values.pop("calibration")
-            curves = {name: Curve(**calibration.pop(name)) for name in ("first", "further")}
-            card = cls(**values, calibration=Calibration(**calibration, **curves))
+            calibration |= {name: Curve(**calibration[name]) for name in ("first", "further")}
+            card = cls(**values, calibration=Calibration(**calibration))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise IndexIncompatible(f"the card of index {index_id} is damaged: rebuild the index") from error
         if card.index_id != index_id:

@@ -30,7 +30,8 @@ LOOKS_THE_SAME = 0.998  # or one of the same video whose thumbnail correlates th
 SAME_PICTURE = 0.9  # across videos: a re-encode of the same film, neither right nor wrong
 STILL = 0.99  # of neighbouring frames: a still scene
 STILL_SHARE = 0.95  # of the neighbours called still that are to be
-CLEAN_KEPT = 0.98  # share of the undistorted probes that must be found, whatever precision asks
+CLEAN_KEPT = 0.95  # share of the undistorted probes that are to be found: for it precision yields,
+LEAST_PRECISION = 0.9  # but no further than this
 LEAST_PAIRS = 20  # below, a share says nothing
 THUMBNAIL = 112  # pixels
 
@@ -68,10 +69,7 @@ def calibrate(bundle: Bundle, storage: Storage, *, precision: float, budget_s: f
     for video, timestamp_s, rgb in _probes(bundle, storage, rng):
         if time.monotonic() - started > budget_s:
             break
-        try:
-            _ask(bundle, thumbnails, scores, video, timestamp_s, rgb, rng)
-        except FramesearchError as error:  # frames of a matched video that can't be read
-            log.warning("calibration leaves out a probe of %s: %s", bundle.videos[video].video_id, error)
+        _ask(bundle, thumbnails, scores, video, timestamp_s, rgb, rng)
     seconds = time.monotonic() - started
     if len(scores.own) < LEAST_PAIRS:
         log.warning("calibration: only %d queries from probe frames, the defaults stand", len(scores.own))
@@ -112,7 +110,7 @@ def _probes(bundle: Bundle, storage: Storage, rng: np.random.Generator) -> Itera
             with storage.open(layout.frames(bundle.videos[video].video_id)) as file:
                 frame = tables.read_frames_at(file, [timestamp_s])[timestamp_s]
             yield video, timestamp_s, decode_jpeg(frame.jpeg)
-        except FramesearchError as error:
+        except (FramesearchError, KeyError) as error:
             log.warning("calibration passes over %s: %s", bundle.videos[video].video_id, error)
 
 
@@ -127,18 +125,24 @@ def _ask(
 ) -> None:
     """Ask one probe frame, clean and distorted, and note what came back."""
     truth = _thumbnail(rgb)
+    rows = bundle.rows_of(video)
+    after = rows.start + int(np.searchsorted(bundle.timestamps_s[rows.start : rows.stop], timestamp_s))
+    around = [truth, *(thumbnails.of(row) for row in (after - 1, after) if row in rows)]
+
+    def is_copy(place: Place) -> bool:
+        """Whether another video shows the same: neither right nor wrong."""
+        return place.video != video and any(thumbnails.correlation(place.row, one) > SAME_PICTURE for one in around)
+
     scores.probes += 1
-    queries = [rgb]
     kinds = rng.choice(sorted(set(DISTORTIONS) - {"none"}), DISTORTED, replace=False)
-    queries += [DISTORTIONS[kind](rgb, rng) for kind in kinds]
-    for number, query in enumerate(queries):
+    for number, query in enumerate([rgb, *(DISTORTIONS[kind](rgb, rng) for kind in kinds)]):
         _, vectors = embed_views(bundle, query)
         for position, place in enumerate(rank(bundle, vectors, 3)):
-            same = thumbnails.correlation(place.row, truth)
-            if place.video != video and same > SAME_PICTURE:
-                continue  # another copy of the film
+            if is_copy(place):
+                continue
             right = place.video == video and (
-                abs(bundle.timestamps_s[place.row] - timestamp_s) <= ON_TIME_S or same > LOOKS_THE_SAME
+                abs(bundle.timestamps_s[place.row] - timestamp_s) <= ON_TIME_S
+                or thumbnails.correlation(place.row, truth) > LOOKS_THE_SAME
             )
             if position == 0:
                 scores.own.append(place.score)
@@ -148,23 +152,12 @@ def _ask(
             else:
                 scores.further.append(place.score)
                 scores.further_right.append(bool(right))
-        foreign = _best_foreign(bundle, thumbnails, vectors, video, truth)
-        if foreign is not None:
-            scores.foreign.append(foreign.score)
-        elif len(bundle.videos) == 1:  # nothing else to compare with: what no film shows, its own frame in pieces
+        # As if the picture's video were not in the library.
+        scores.foreign += [place.score for place in rank(bundle, vectors, 1, without=rows) if not is_copy(place)]
+        if len(bundle.videos) == 1:  # nothing else to compare with: what no film shows, its own frame in pieces
             _, pieces = embed_views(bundle, _shuffled(query, rng))
-            scores.foreign.append(rank(bundle, pieces, 1)[0].score)
+            scores.foreign += [place.score for place in rank(bundle, pieces, 1)]
     _compare_neighbours(bundle, thumbnails, scores, video, rng)
-
-
-def _best_foreign(
-    bundle: Bundle, thumbnails: "_Thumbnails", vectors: np.ndarray, video: int, truth: np.ndarray
-) -> Place | None:
-    """The best match of a picture as if its video were not in the library."""
-    for place in rank(bundle, vectors, 4, without=bundle.rows_of(video)):
-        if place.video != video and thumbnails.correlation(place.row, truth) <= SAME_PICTURE:
-            return place
-    return None
 
 
 def _compare_neighbours(
@@ -198,11 +191,12 @@ class _Thumbnails:
         if row not in self._by_row:
             video = self._bundle.videos[self._bundle.video_of_row[row]]
             timestamp_s = float(self._bundle.timestamps_s[row])
-            with self._storage.open(layout.frames(video.video_id)) as file:
-                frame = tables.read_frames_at(file, [timestamp_s]).get(timestamp_s)
-            self._by_row[row] = (
-                np.zeros((THUMBNAIL, THUMBNAIL), np.uint8) if frame is None else _thumbnail(decode_jpeg(frame.jpeg))
-            )
+            try:
+                with self._storage.open(layout.frames(video.video_id)) as file:
+                    frame = tables.read_frames_at(file, [timestamp_s])[timestamp_s]
+                self._by_row[row] = _thumbnail(decode_jpeg(frame.jpeg))
+            except (FramesearchError, KeyError):  # looks like nothing else
+                self._by_row[row] = np.zeros((THUMBNAIL, THUMBNAIL), np.uint8)
         return self._by_row[row]
 
     def correlation(self, row: int, thumbnail: np.ndarray) -> float:
@@ -224,9 +218,12 @@ def _fit(scores: _Scores, precision: float, rows: int, seconds: float) -> Calibr
     own, right, video = np.array(scores.own), np.array(scores.own_right), np.array(scores.own_video)
     clean, foreign = np.array(scores.own_clean), np.array(scores.foreign)
     pooled = np.concatenate([own, foreign])
-    found_score = lowest_precise_score(pooled, np.concatenate([video, np.zeros(len(foreign), bool)]), precision)
+    named = np.concatenate([video, np.zeros(len(foreign), bool)])
+    found_score = lowest_precise_score(pooled, named, precision)
     if (clean & video).any():
-        found_score = min(found_score, float(np.quantile(own[clean & video], 1 - CLEAN_KEPT, method="lower")))
+        clean_score = float(np.quantile(own[clean & video], 1 - CLEAN_KEPT, method="lower"))
+        floor = lowest_precise_score(pooled, named, min(precision, LEAST_PRECISION))
+        found_score = min(found_score, max(clean_score, floor))
     found, falsely = own >= found_score, foreign >= found_score
     called = int(found.sum() + falsely.sum())
     figures = {

@@ -14,6 +14,7 @@ Product quantisation would save more memory and lose a third of the first answer
 import threading
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import faiss
 import numpy as np
@@ -45,7 +46,7 @@ class FrameIndex:
         dimension: of the vectors.
     """
 
-    def __init__(self, index: "faiss.Index", index_type: str) -> None:
+    def __init__(self, index: Any, index_type: str) -> None:
         self._index = index
         self._adding = threading.Lock()
         self.type = index_type
@@ -112,11 +113,11 @@ class FrameIndex:
         if not without:
             return self._index.search(queries, count)
         excluded = faiss.IDSelectorRange(without.start, without.stop)
-        allowed = faiss.IDSelectorNot(excluded)
+        selection: dict[str, Any] = {"sel": faiss.IDSelectorNot(excluded)}
         if self.type.startswith("IVF"):
-            parameters = faiss.SearchParametersIVF(sel=allowed, nprobe=PROBED)
+            parameters = faiss.SearchParametersIVF(**selection, nprobe=PROBED)
         else:
-            parameters = faiss.SearchParameters(sel=allowed)
+            parameters = faiss.SearchParameters(**selection)
         return self._index.search(queries, count, params=parameters)
 
     def vectors(self, rows: np.ndarray | range) -> np.ndarray:

@@ -55,7 +55,7 @@ log = logging.getLogger(__name__)
 
 RETRAIN_ROWS = 2.0  # a quantiser is fitted anew when the index has grown by this factor
 RECALIBRATE_ROWS = 1.2  # and scores are measured anew by this one
-CALIBRATION_S = 20.0  # at most, of a build
+CALIBRATION_S = 15.0  # at most, of a build
 CHECKED_ROWS = 64
 CHECKED_SIMILARITY = 0.98  # of a stored frame, embedded again, with its own row: quantisation costs less
 CHECKED_SHARE = 0.95
@@ -160,7 +160,7 @@ def build_index(
     encoder = Encoder(encoder_file)
     base_id, base = _base(storage, model_version, encoder.digest)
     listed = {
-        video.video_id: IndexedVideo(video.video_id, _text(video.title), _text(video.url), video.duration_s)
+        video.video_id: IndexedVideo(video.video_id, video.title, video.url, video.duration_s)
         for video in catalogue.videos()
     }
     indexed = set() if base is None else {video.video_id for video in base.videos}
@@ -185,10 +185,6 @@ def build_index(
         card.index_id, card.rows, card.videos, len(added), card.index_type, model_version, time.monotonic() - started,
     )  # fmt: skip
     return build
-
-
-def _text(value: str) -> str:
-    return value.encode("utf-8", "replace").decode()  # a file's name may hold bytes that are no text
 
 
 def _base(storage: Storage, model_version: str, encoder_digest: str) -> tuple[str | None, Bundle | None]:

@@ -1,0 +1,382 @@
+"""Embedding, building and publishing: incremental, checked, safe to repeat, and one bad video costs no other."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from index_fixtures import Library, _calibrated_home, encoder_file, library, published, uncalibrated  # noqa: F401
+from stored_frames import NOW, store_video
+from thumbnail_encoder import write_thumbnail_encoder
+
+from framesearch import index as index_module
+from framesearch import indexing, layout, tables
+from framesearch.bundle import current_index_id, open_bundle, read_card, stored_index_ids
+from framesearch.encoder import Encoder
+from framesearch.errors import IndexIncompatible, NoIndex, NothingToIndex, NotStored, ObjectDamaged, PointerMoved
+from framesearch.records import FrameRole, PlaylistListing
+
+
+def current(library: Library) -> str | None:
+    return current_index_id(library.storage)[0]
+
+
+def videos_of(library: Library, index_id: str) -> list[str]:
+    return [video.video_id for video in open_bundle(library.storage, index_id).videos]
+
+
+def damage(library: Library, path: str) -> None:
+    file = library.storage.root / path
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+# ---- embed
+
+
+def test_embeds_the_index_frames_of_each_video_once(library: Library) -> None:
+    assert library.embed() == ["v0", "v1", "v2"]
+    with library.storage.open(layout.embeddings("1", "v1")) as file:
+        embeddings = tables.read_embeddings(file)
+    with library.storage.open(layout.frames("v1")) as file:
+        times, _ = tables.read_frame_times(file, FrameRole.INDEX)
+    assert embeddings.timestamps_s.tolist() == times.tolist()
+    assert np.linalg.norm(embeddings.vectors, axis=1) == pytest.approx(1, abs=1e-4)
+    assert library.embed() == []
+
+
+def test_another_model_version_embeds_anew(library: Library) -> None:
+    library.embed("1")
+    assert indexing.videos_to_embed("2", library.catalogue, library.storage) == ["v0", "v1", "v2"]
+
+
+def test_blank_frames_are_not_embedded(library: Library) -> None:
+    store_video(library.catalogue, library.storage, "black", seed=5, quality=0.0)
+    encoder = Encoder(library.encoder_file)
+    assert indexing.embed_video("black", encoder, "1", library.storage) == 0
+    assert "black" not in indexing.videos_to_embed("1", library.catalogue, library.storage)
+    assert "black" in videos_of(library, library.publish().index_id)
+
+
+def test_embedding_twice_keeps_the_first(library: Library) -> None:
+    library.embed()
+    path = library.storage.root / layout.embeddings("1", "v0")
+    before = path.read_bytes()
+    assert indexing.embed_video("v0", Encoder(library.encoder_file), "1", library.storage) == 24
+    assert path.read_bytes() == before
+
+
+def test_damaged_frames_name_the_video_and_cost_no_other(library: Library) -> None:
+    damage(library, layout.frames("v1"))
+    with pytest.raises(ObjectDamaged, match=r"v1\.parquet is damaged"):
+        library.embed()
+    assert indexing.embed_video("v2", Encoder(library.encoder_file), "1", library.storage) == 24
+    assert videos_of(library, library.build().index_id) == ["v0", "v2"]
+
+
+def test_a_picture_that_is_no_picture_names_the_video(library: Library) -> None:
+    frame = tables.Frame(0.0, b"no jpeg", FrameRole.INDEX, 0.9)
+    library.storage.delete(layout.frames("v1"))
+    with library.storage.scratch() as scratch:
+        tables.write_frames(scratch / "frames", [frame])
+        library.storage.create(layout.frames("v1"), scratch / "frames")
+    with pytest.raises(ObjectDamaged, match="video v1 are damaged.*ingest the video again"):
+        indexing.embed_video("v1", Encoder(library.encoder_file), "1", library.storage)
+
+
+def test_frames_that_are_not_stored_are_said(library: Library) -> None:
+    with pytest.raises(NotStored):
+        indexing.embed_video("absent", Encoder(library.encoder_file), "1", library.storage)
+
+
+def test_waits_for_frames_before_embedding(library: Library) -> None:
+    library.storage.delete(layout.frames("v1"))
+    assert library.embed() == ["v0", "v2"]
+
+
+# ---- build
+
+
+def test_builds_what_is_embedded(library: Library) -> None:
+    library.embed()
+    build = library.build()
+    assert (build.rows, build.videos, build.model_version, build.published_at) == (72, 3, "1", None)
+    assert library.catalogue.index_builds() == [build]
+    assert current(library) is None
+    card = read_card(library.storage, build.index_id)
+    assert (card.index_type, card.dimension, card.base) == ("Flat", 768, None)
+
+
+def test_there_is_nothing_to_index_before_embedding(library: Library) -> None:
+    with pytest.raises(NothingToIndex, match="embed"):
+        library.build()
+    assert stored_index_ids(library.storage) == []
+
+
+def test_nothing_new_makes_no_bundle(library: Library) -> None:
+    build = library.publish()
+    again = library.build()
+    assert again.index_id == build.index_id
+    assert again.published_at is not None
+    assert stored_index_ids(library.storage) == [build.index_id]
+    assert indexing.publish(again.index_id, library.catalogue, library.storage) is False
+
+
+def test_adds_only_what_is_new(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = library.publish()
+    store_video(library.catalogue, library.storage, "v3", seed=3)
+    library.embed()
+    read: list[str] = []
+    real = tables.read_embeddings
+    monkeypatch.setattr(indexing.tables, "read_embeddings", lambda path: read.append(path.stem) or real(path))
+    second = library.build()
+    assert set(read) == {"v3"}
+    assert read_card(library.storage, second.index_id).base == first.index_id
+    before, after = (open_bundle(library.storage, build.index_id) for build in (first, second))
+    assert (after.index.vectors(range(72)) == before.index.vectors(range(72))).all()
+    assert after.card.rows == 96
+    assert [video.video_id for video in after.videos] == ["v0", "v1", "v2", "v3"]
+
+
+def test_incremental_and_whole_builds_agree(library: Library, tmp_path: Path) -> None:
+    library.publish()
+    store_video(library.catalogue, library.storage, "v3", seed=3)
+    grown = open_bundle(library.storage, library.publish().index_id)
+    library.storage.delete("index/")
+    whole = open_bundle(library.storage, library.publish().index_id)
+    queries = grown.index.vectors(range(96))
+    for one, other in zip(grown.index.search(queries, 5), whole.index.search(queries, 5), strict=True):
+        assert one == pytest.approx(other, abs=1e-5)
+
+
+def test_a_vanished_video_stays_searchable(library: Library) -> None:
+    library.publish()
+    kept = [video for video in library.catalogue.videos() if video.video_id != "v1"]
+    listing = PlaylistListing("https://films.example/list", "Films", kept)
+    assert library.catalogue.record_listing(listing, NOW).vanished == ("v1",)
+    store_video(library.catalogue, library.storage, "v3", seed=3)
+    assert videos_of(library, library.publish().index_id) == ["v0", "v1", "v2", "v3"]
+
+
+def test_a_new_title_makes_a_new_bundle(library: Library) -> None:
+    library.publish()
+    listed = [
+        replace(video, title="Renamed") if video.video_id == "v1" else video for video in library.catalogue.videos()
+    ]
+    library.catalogue.record_listing(PlaylistListing("https://films.example/list", "Films", listed), NOW)
+    build = library.publish()
+    titles = [video.title for video in open_bundle(library.storage, build.index_id).videos]
+    assert titles == ["Film v0", "Renamed", "Film v2"]
+    assert library.build().index_id == build.index_id
+
+
+def test_a_new_model_version_starts_over(library: Library, tmp_path: Path) -> None:
+    library.publish("1")
+    second = replace(library, encoder_file=write_thumbnail_encoder(tmp_path / "second.onnx", cells=8))
+    build = second.publish("2")
+    card = read_card(library.storage, build.index_id)
+    assert (card.model_version, card.dimension, card.rows) == ("2", 192, 72)
+    assert current(library) == build.index_id
+
+
+def test_a_damaged_published_bundle_is_replaced_by_a_whole_one(library: Library) -> None:
+    first = library.publish()
+    damage(library, layout.bundle(first.index_id) + layout.BUNDLE_FAISS)
+    second = library.publish()
+    assert second.index_id != first.index_id
+    assert current(library) == second.index_id
+    assert videos_of(library, second.index_id) == ["v0", "v1", "v2"]
+
+
+def test_a_damaged_pointer_is_set_anew(library: Library) -> None:
+    library.publish()
+    (library.storage.root / layout.INDEX_POINTER).write_text("garbage")
+    assert library.publish().index_id == current(library)
+
+
+def test_damaged_embeddings_cost_one_video_one_build(library: Library) -> None:
+    library.embed()
+    damage(library, layout.embeddings("1", "v1"))
+    assert videos_of(library, library.publish().index_id) == ["v0", "v2"]
+    assert library.embed() == ["v1"]
+    assert videos_of(library, library.publish().index_id) == ["v0", "v2", "v1"]
+
+
+def test_changes_its_type_as_it_grows(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index_module, "FLAT_LIMIT", 80)
+    assert read_card(library.storage, library.publish().index_id).index_type == "Flat"
+    store_video(library.catalogue, library.storage, "v3", seed=3)
+    card = read_card(library.storage, library.publish().index_id)
+    assert (card.index_type, card.rows, card.trained_rows) == ("SQ8", 96, 96)
+    store_video(library.catalogue, library.storage, "v4", seed=4)
+    card = read_card(library.storage, library.publish().index_id)
+    assert (card.rows, card.trained_rows) == (120, 96)
+    store_video(library.catalogue, library.storage, "v5", seed=5, seconds=60)
+    card = read_card(library.storage, library.publish().index_id)
+    assert (card.rows, card.trained_rows) == (240, 240)
+
+
+def test_an_index_that_does_not_find_its_own_frames_is_not_kept(library: Library) -> None:
+    library.embed()
+    with library.storage.open(layout.embeddings("1", "v1")) as file:
+        embeddings = tables.read_embeddings(file)
+    library.storage.delete(layout.embeddings("1", "v1"))
+    with library.storage.scratch() as scratch:
+        turned = tables.Embeddings(embeddings.timestamps_s, np.roll(embeddings.vectors, 7, axis=0))
+        tables.write_embeddings(scratch / "e", turned)
+        library.storage.create(layout.embeddings("1", "v1"), scratch / "e")
+    with pytest.raises(IndexIncompatible, match=r"failed its check and was not kept: only \d+%"):
+        library.build()
+    assert stored_index_ids(library.storage) == []
+    assert library.catalogue.index_builds() == []
+
+
+def test_embeddings_of_another_encoder_under_the_same_version_are_made_anew(library: Library, tmp_path: Path) -> None:
+    other = replace(library, encoder_file=write_thumbnail_encoder(tmp_path / "other.onnx", cells=8))
+    other.embed()
+    with pytest.raises(NothingToIndex):
+        library.build()
+    assert library.embed() == ["v0", "v1", "v2"]
+    assert library.publish().rows == 72
+
+
+def test_builds_though_frames_are_gone(library: Library) -> None:
+    library.embed()
+    library.storage.delete(layout.FRAMES)
+    assert library.build().rows == 72
+
+
+# ---- publish
+
+
+def test_publishing_moves_the_pointer_once(library: Library) -> None:
+    library.embed()
+    build = library.build()
+    assert indexing.publish(build.index_id, library.catalogue, library.storage) is True
+    assert current(library) == build.index_id
+    assert library.catalogue.index_builds()[0].published_at is not None
+    assert indexing.publish(build.index_id, library.catalogue, library.storage) is False
+
+
+def test_a_late_publisher_does_not_turn_the_clock_back(library: Library) -> None:
+    library.embed()
+    first = library.build()
+    indexing.publish(first.index_id, library.catalogue, library.storage)
+    store_video(library.catalogue, library.storage, "v3", seed=3)
+    second = library.publish()
+    assert indexing.publish(first.index_id, library.catalogue, library.storage) is False
+    assert current(library) == second.index_id
+
+
+def test_of_two_builds_upon_the_same_one_the_second_must_build_again(library: Library) -> None:
+    library.embed()
+    one, other = library.build(), library.build()
+    assert indexing.publish(one.index_id, library.catalogue, library.storage)
+    with pytest.raises(PointerMoved, match="build again"):
+        indexing.publish(other.index_id, library.catalogue, library.storage)
+
+
+def test_a_damaged_bundle_is_not_published(library: Library) -> None:
+    library.embed()
+    build = library.build()
+    damage(library, layout.bundle(build.index_id) + layout.BUNDLE_ENCODER)
+    with pytest.raises(IndexIncompatible):
+        indexing.publish(build.index_id, library.catalogue, library.storage)
+    assert current(library) is None
+
+
+def test_an_unknown_bundle_is_not_published(library: Library) -> None:
+    with pytest.raises(NoIndex):
+        indexing.publish("20260131T120000000000Z-0000", library.catalogue, library.storage)
+
+
+# ---- roll back and clean
+
+
+def three_bundles(library: Library) -> list[str]:
+    made = [library.publish().index_id]
+    for number in (3, 4):
+        store_video(library.catalogue, library.storage, f"v{number}", seed=number)
+        made.append(library.publish().index_id)
+    return made
+
+
+def test_rolls_back_one_at_a_time_or_to_any(library: Library) -> None:
+    first, second, third = three_bundles(library)
+    assert current(library) == third
+    assert indexing.roll_back(library.storage, library.catalogue) == second
+    assert indexing.roll_back(library.storage, library.catalogue) == current(library) == first
+    with pytest.raises(NoIndex, match="no older index"):
+        indexing.roll_back(library.storage, library.catalogue)
+    assert indexing.roll_back(library.storage, library.catalogue, third) == current(library) == third
+
+
+def test_does_not_roll_back_to_a_damaged_bundle(library: Library) -> None:
+    _, second, third = three_bundles(library)
+    damage(library, layout.bundle(second) + layout.BUNDLE_FAISS)
+    with pytest.raises(IndexIncompatible):
+        indexing.roll_back(library.storage, library.catalogue)
+    assert current(library) == third
+
+
+def test_does_not_roll_back_before_the_first(library: Library) -> None:
+    with pytest.raises(NoIndex):
+        indexing.roll_back(library.storage, library.catalogue)
+
+
+def test_the_next_build_after_a_roll_back_holds_everything(library: Library) -> None:
+    first, _, _ = three_bundles(library)
+    indexing.roll_back(library.storage, library.catalogue, first)
+    build = library.publish()
+    assert current(library) == build.index_id
+    assert videos_of(library, build.index_id) == ["v0", "v1", "v2", "v3", "v4"]
+
+
+def test_keeps_the_newest_bundles_and_the_published_one(library: Library) -> None:
+    first, second, third = three_bundles(library)
+    few = library.settings.model_copy(update={"bundles_kept": 1})
+    indexing.roll_back(library.storage, library.catalogue, first)
+    assert indexing.clean(library.storage, library.catalogue, few) == [layout.bundle(second)]
+    assert stored_index_ids(library.storage) == [first, third]
+    assert current(library) == first
+    assert indexing.clean(library.storage, library.catalogue, few) == []
+
+
+def test_cleans_what_dead_builds_left(library: Library) -> None:
+    library.publish()
+    for index_id in ("20200131T120000000000Z-0000", "29990131T120000000000Z-0000", "somebody's"):
+        folder = library.storage.root / layout.bundle(index_id)
+        folder.mkdir()
+        (folder / layout.BUNDLE_FAISS).write_bytes(b"half")
+    assert indexing.clean(library.storage, library.catalogue, library.settings) == [
+        layout.bundle("20200131T120000000000Z-0000")
+    ]
+
+
+def test_keeps_embeddings_where_the_champion_is_unknown(library: Library, tmp_path: Path) -> None:
+    library.publish("1")
+    second = replace(library, encoder_file=write_thumbnail_encoder(tmp_path / "second.onnx", cells=8))
+    second.publish("2")
+    few = library.settings.model_copy(update={"bundles_kept": 1})
+    cleaned = indexing.clean(library.storage, library.catalogue, few)
+    assert [path for path in cleaned if path.startswith(layout.EMBEDDINGS)] == []
+    assert library.storage.list(layout.embeddings_of("1"))
+
+
+# ---- calibration of builds
+
+
+def test_a_build_is_calibrated_on_probe_frames(published: Library) -> None:
+    calibration = read_card(published.storage, current(published) or "").calibration
+    assert calibration.method == "probes"
+    assert calibration.figures["clean_video_at_1"] == 1
+    assert calibration.figures["clean_found"] >= 0.9
+    assert calibration.first(0.99) > 0.9
+    assert calibration.first(0.99) > calibration.first(0.2)
+
+
+def test_little_growth_keeps_the_calibration_and_much_makes_a_new_one(published: Library) -> None:
+    before = read_card(published.storage, current(published) or "").calibration
+    store_video(published.catalogue, published.storage, "v4", seed=4, seconds=6)
+    assert read_card(published.storage, published.publish().index_id).calibration == before
+    store_video(published.catalogue, published.storage, "v5", seed=5, seconds=12)
+    assert read_card(published.storage, published.publish().index_id).calibration.rows == 132
