@@ -30,28 +30,8 @@ from framesearch.settings import Settings
 log = logging.getLogger(__name__)
 
 VIDEO_SUFFIXES = frozenset(
-    (
-        ".3gp",
-        ".asf",
-        ".avi",
-        ".f4v",
-        ".flv",
-        ".m2ts",
-        ".m4v",
-        ".mkv",
-        ".mov",
-        ".mp4",
-        ".mpeg",
-        ".mpg",
-        ".mts",
-        ".mxf",
-        ".ogm",
-        ".ogv",
-        ".ts",
-        ".vob",
-        ".webm",
-        ".wmv",
-    )
+    (".3gp", ".asf", ".avi", ".f4v", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg")
+    + (".mpg", ".mts", ".mxf", ".ogm", ".ogv", ".ts", ".vob", ".webm", ".wmv")
 )
 NESTING = 3  # a channel lists tabs, which list playlists, which list videos
 
@@ -90,7 +70,8 @@ def list_playlist(url: str, settings: Settings, limit: int | None = None) -> Pla
     """
     url = normalise(url)
     if _is_local(url):
-        title, listed = Path(url).name, _list_files(Path(url))
+        title = Path(url).name
+        listed: Iterable[ListedVideo] = _list_files(Path(url))
     else:
         title, listed = _list_site(url, settings, limit)
     videos: dict[str, ListedVideo] = {}
