@@ -30,8 +30,7 @@ from framesearch.settings import Settings
 log = logging.getLogger(__name__)
 
 VIDEO_SUFFIXES = frozenset(
-    (".3gp", ".asf", ".avi", ".f4v", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg")
-    + (".mpg", ".mts", ".mxf", ".ogm", ".ogv", ".ts", ".vob", ".webm", ".wmv")
+    ".3gp .asf .avi .f4v .flv .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .mxf .ogm .ogv .ts .vob .webm .wmv".split()
 )
 NESTING = 3  # a channel lists tabs, which list playlists, which list videos
 
