@@ -142,7 +142,7 @@ class VideoFile:
         return self._read_to_s
 
     def frames(self) -> Iterator[DecodedFrame]:
-        """Every intact frame in order of presentation, times strictly rising; frames that can't be decoded are left out.
+        """Every intact frame in order of presentation, times strictly rising; damaged frames are left out.
 
         Raises:
             VideoUnavailable: no frame at all, or far fewer than the file says it holds (at the end), or too long.
@@ -178,9 +178,8 @@ class VideoFile:
         """The packets of the video stream; those of the others only tell how far the file goes."""
         try:
             for packet in self._container.demux():
-                if packet.stream_index == self._stream.index:
-                    if not packet.is_corrupt:
-                        yield packet
+                if packet.stream_index == self._stream.index and not packet.is_corrupt:
+                    yield packet
                 end = packet.pts if packet.pts is not None else packet.dts
                 if end is not None and packet.time_base is not None and not packet.is_corrupt:
                     end_s = (end + (packet.duration or 0)) * float(packet.time_base) - self._origin_s
@@ -215,7 +214,7 @@ class VideoFile:
         shown_width, shown_height = frame.width * aspect, float(frame.height)
         scale = min(1.0, self._height / (shown_height if turns % 2 == 0 else shown_width))
         width, height = max(1, round(shown_width * scale)), max(1, round(shown_height * scale))
-        # In two steps, since scaling to YUV and colouring the small picture is a third of the work of doing both at once.
+        # In two steps: scaling to YUV, then colouring the small picture, is a third of the work of both at once.
         small = self._shrink.reformat(frame, width, height, _scaled_format(frame), interpolation=_SCALING, threads=1)
         untagged_hd = frame.colorspace == _UNTAGGED and frame.height >= _HD_HEIGHT
         source = Colorspace.ITU709 if untagged_hd else None
