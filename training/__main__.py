@@ -16,8 +16,11 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from framesearch.catalogue import open_catalogue
 from framesearch.errors import FramesearchError, NotEnoughFrames, RegistryUnreachable
 from framesearch.settings import settings
+from framesearch.storage import open_storage
+from training import dataset, judge
 
 NOT_ENOUGH_FRAMES, REGISTRY_UNREACHABLE = 3, 4
 GRACE_S = 30.0  # from being told to stop to being stopped
@@ -60,12 +63,17 @@ def _train(given: argparse.Namespace) -> tuple[int, dict[str, Any]]:
         from framesearch.registry import Registry, is_unreachable
 
         patience = {name: value for name, value in PATIENCE.items() if name not in os.environ}
-        Registry(chosen).check()  # soon, before TensorFlow takes its seconds
+        # What can go wrong soon goes wrong before TensorFlow takes its seconds, and the training its minutes.
+        Registry(chosen).check()
+        catalogue, storage = open_catalogue(chosen), open_storage(chosen)
+        surveyed, plan = dataset.survey(catalogue, storage), judge.plan_exam(catalogue, storage)
         os.environ.update(patience)
         from training import runs
 
         return 0, runs.train(
             chosen,
+            surveyed,
+            plan,
             family_name=given.family or chosen.encoder_family,
             minutes=given.minutes or chosen.training_minutes,
             forced=given.forced,

@@ -66,15 +66,25 @@ class Dataset:
     digest: str
 
 
-def load(catalogue: Catalogue, storage: Storage, *, side: int, max_frames: int, seed: int) -> Dataset:
-    """Read the index frames of all ready videos, at most `max_frames` of them, spread evenly over time.
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What there is to learn from.
 
-    Memory: 110 kB and 3 bytes a pixel of the encoder's size a frame; videos are read one after another.
+    Attributes:
+        times_s: of each video's index frames that are not blank, float64, by video id.
+        catalogue_frames: index frames of all ready videos, as the catalogue counts them.
+    """
+
+    times_s: dict[str, np.ndarray]
+    catalogue_frames: int
+
+
+def survey(catalogue: Catalogue, storage: Storage) -> Survey:
+    """Look through the stored frames, without their pictures.
 
     Raises:
         NotEnoughFrames: fewer than `MIN_FRAMES` index frames that are not blank.
     """
-    started = time.monotonic()
     ready = catalogue.videos(VideoStatus.READY)
     stored: dict[str, np.ndarray] = {}
     for video in ready:
@@ -92,6 +102,19 @@ def load(catalogue: Catalogue, storage: Storage, *, side: int, max_frames: int, 
             f"{total} usable frames of {len(stored)} videos are stored, training needs at least {MIN_FRAMES}: "
             "ingest more or longer videos, then train again"
         )
+    return Survey(stored, sum(video.index_frames for video in ready))
+
+
+def load(surveyed: Survey, storage: Storage, *, side: int, max_frames: int, seed: int) -> Dataset:
+    """Read at most `max_frames` of the surveyed frames, spread evenly over time.
+
+    Memory: 110 kB and 3 bytes a pixel of the encoder's size a frame; videos are read one after another.
+
+    Raises:
+        NotEnoughFrames: the surveyed frames can't be read.
+    """
+    started = time.monotonic()
+    stored = surveyed.times_s
     chosen = spread(stored, max_frames, seed)
     kept = sum(map(len, chosen.values()))
     pictures = np.empty((kept, HEIGHT, WIDTH, 3), np.uint8)
@@ -112,6 +135,8 @@ def load(catalogue: Catalogue, storage: Storage, *, side: int, max_frames: int, 
             row += len(read)
             video_ids.append(video_id)
             read_times.append(read)
+    if row < MIN_FRAMES:
+        raise NotEnoughFrames(f"only {row} of {kept} stored frames can be read: ingest their videos again")
     pictures, clean = pictures[:row], clean[:row]
     number_of = np.repeat(np.arange(len(video_ids), dtype=np.int32), [len(read) for read in read_times])
     timestamps_s = np.array([timestamp_s for read in read_times for timestamp_s in read])
@@ -131,12 +156,13 @@ def load(catalogue: Catalogue, storage: Storage, *, side: int, max_frames: int, 
     )
     sampling = f"{seed} {max_frames} {block_s} {HEIGHT}x{WIDTH}"
     digest = hashlib.sha256(f"{sampling}\n{described}".encode()).hexdigest()[:16]
-    catalogue_frames = sum(video.index_frames for video in ready)
     log.info(
         "dataset %s: %d of %d frames of %d videos, %d to train, %d to test, %.1f s",
-        *(digest, row, total, len(videos), len(train), len(test), time.monotonic() - started),
+        *(digest, row, sum(map(len, stored.values())), len(videos), len(train), len(test), time.monotonic() - started),
     )
-    return Dataset(pictures, clean, number_of, timestamps_s, videos, train, test, block_s, catalogue_frames, digest)
+    return Dataset(
+        pictures, clean, number_of, timestamps_s, videos, train, test, block_s, surveyed.catalogue_frames, digest
+    )
 
 
 def _pictures(storage: Storage, video_id: str, wanted: set[float]) -> Iterator[tuple[float, np.ndarray]]:

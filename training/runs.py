@@ -24,7 +24,6 @@ from mlflow.entities import RunStatus
 from mlflow.models import infer_signature
 
 from framesearch import registry as registered
-from framesearch.catalogue import open_catalogue
 from framesearch.encoder import Encoder
 from framesearch.errors import EncoderInvalid, NoChampion
 from framesearch.registry import ModelVersion, Registry
@@ -54,26 +53,31 @@ class Verdict:
     reason: str
 
 
-def train(settings: Settings, *, family_name: str, minutes: float, forced: bool = False) -> dict[str, Any]:
+def train(
+    settings: Settings,
+    surveyed: datasets.Survey,
+    plan: judge.Plan,
+    *,
+    family_name: str,
+    minutes: float,
+    forced: bool = False,
+) -> dict[str, Any]:
     """Train, judge and register one model version; what `framesearch.trainer.TrainingOutcome` holds.
 
     Raises:
-        NotEnoughFrames: too few frames to train or judge on; no run was begun.
         RegistryUnreachable: MLflow does not answer.
     """
     started = time.monotonic()
-    catalogue, storage = open_catalogue(settings), open_storage(settings)
+    storage = open_storage(settings)
     registry = Registry(settings)
-    registry.check()  # before minutes are spent on what could not be kept
     mlflow.set_tracking_uri(settings.mlflow)
     mlflow.set_registry_uri(settings.mlflow)
     experiment_id = registry.experiment_id()
     _end_orphans(registry, experiment_id)
     champion = _champion(registry)
     family = family_named(family_name)
-    plan = judge.plan_exam(catalogue, storage)
     dataset = datasets.load(
-        catalogue, storage, side=family.height, max_frames=settings.training_max_frames, seed=settings.training_seed
+        surveyed, storage, side=family.height, max_frames=settings.training_max_frames, seed=settings.training_seed
     )
     device = _device()
     keras.config.disable_interactive_logging()  # mlflow calls predict(): no progress bars in a log

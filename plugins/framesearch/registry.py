@@ -125,7 +125,8 @@ class Registry:
         if self._not_made_yet():
             return []
         with self._reaching():
-            found, page = [], None
+            found: list[Any] = []
+            page = None
             while True:
                 batch = self.client.search_model_versions(f"name = '{MODEL}'", max_results=100, page_token=page)
                 found += batch
@@ -361,7 +362,6 @@ def is_unreachable(error: BaseException) -> bool:
     """Whether this is mlflow's way of saying that its server or database did not answer."""
     from mlflow.exceptions import MlflowException, RestException
     from requests.exceptions import RequestException
-    from sqlalchemy.exc import DBAPIError
 
     if isinstance(error, RestException):  # the server spoke; a proxy in front of a dead one speaks too
         return error.error_code in ("TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED")
@@ -372,7 +372,10 @@ def is_unreachable(error: BaseException) -> bool:
             or told.startswith("API request to ")
             or "sqlalche.me" in told  # SQLAlchemy's errors end with its address, also when mlflow wraps them
         )
-    return isinstance(error, (RequestException, DBAPIError, ConnectionError, TimeoutError))
+    of_database = any(
+        (kind.__module__, kind.__name__) == ("sqlalchemy.exc", "DBAPIError") for kind in type(error).__mro__
+    )
+    return of_database or isinstance(error, (RequestException, ConnectionError, TimeoutError))
 
 
 def _mlflow_error() -> type[Exception]:

@@ -12,6 +12,8 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from framesearch.images.pixels import decode_jpeg, encode_jpeg
+
 Distortion = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 _TEXTS = ("WHEN YOU SEE IT", "me every monday", "WAIT FOR IT...", "Nobody: ", "[music playing]", "I can't believe this")
@@ -28,8 +30,7 @@ def _none(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _jpeg(rgb: np.ndarray, quality: int) -> np.ndarray:
-    _, jpeg = cv2.imencode(".jpg", rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return np.ascontiguousarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR)[..., ::-1])
+    return decode_jpeg(encode_jpeg(rgb, quality))
 
 
 def _jpeg30(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -70,8 +71,8 @@ def _colour(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     hsv[..., 0] = (hsv[..., 0] + rng.uniform(-12, 12)) % 180
     hsv[..., 1] = np.clip(hsv[..., 1] * rng.uniform(0.5, 1.7), 0, 255)
     x = cv2.cvtColor(hsv.astype(np.uint8), cv2.COLOR_HSV2RGB).astype(np.float32)
-    x = (x - 128) * rng.uniform(0.65, 1.4) + 128 + rng.uniform(-35, 35) + rng.uniform(-15, 15, 3)
-    return np.clip(x, 0, 255).astype(np.uint8)
+    filtered = (x - 128) * rng.uniform(0.65, 1.4) + 128 + rng.uniform(-35, 35) + rng.uniform(-15, 15, 3)
+    return np.clip(filtered, 0, 255).astype(np.uint8)
 
 
 def _grey(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -221,9 +222,9 @@ def _phone(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     spot = np.array([rng.uniform(0, height), rng.uniform(0, width)])
     distance = ((rows - spot[0]) ** 2 + (columns - spot[1]) ** 2) / (0.2 * height) ** 2
     x += rng.uniform(20, 90) * np.exp(-distance)[..., None]
-    x = x * rng.uniform(0.85, 1.1, 3) * rng.uniform(0.75, 1.1)
-    x = cv2.GaussianBlur(x, (0, 0), rng.uniform(0.4, 1.0)) + rng.normal(0, rng.uniform(2, 8), x.shape)
-    return _jpeg(np.clip(x, 0, 255).astype(np.uint8), int(rng.integers(40, 80)))
+    x *= rng.uniform(0.85, 1.1, 3) * rng.uniform(0.75, 1.1)
+    photo = cv2.GaussianBlur(x, (0, 0), rng.uniform(0.4, 1.0)) + rng.normal(0, rng.uniform(2, 8), x.shape)
+    return _jpeg(np.clip(photo, 0, 255).astype(np.uint8), int(rng.integers(40, 80)))
 
 
 def _combined(count: int) -> Distortion:
