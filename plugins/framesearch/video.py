@@ -194,6 +194,10 @@ class VideoFile:
 
     def _check_whole(self, packets: int, decoded: int, pictures: int) -> None:
         name = self._path.name
+        if decoded and not packets:
+            raise VideoUnavailable(
+                f"{name} is a bare stream without times: put it into a container, such as MP4", Reason.UNSUPPORTED
+            )
         if not pictures:
             raise VideoUnavailable(
                 f"{name}: not one of its {packets} pictures can be decoded: fetch it again", Reason.CORRUPT
