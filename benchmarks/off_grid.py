@@ -30,8 +30,12 @@ def duration_s(video: Path) -> float:
 
 def cut_frame(video: Path, at_s: float, picture: Path) -> bool:
     """Write the frame shown at a time; False where there is none."""
-    cut = [FFMPEG, "-v", "error", "-y", "-ss", f"{at_s:.3f}", "-i", video, "-frames:v", "1", picture]
-    return subprocess.run(cut, capture_output=True).returncode == 0 and picture.is_file()
+    # Decoded from the start: seeking is off by seconds where timestamps roll over.
+    cut = [FFMPEG, "-v", "error", "-y", "-i", video, "-ss", f"{at_s:.3f}", "-frames:v", "1", picture]
+    if subprocess.run(cut, capture_output=True).returncode == 0 and picture.is_file():
+        return True
+    picture.unlink(missing_ok=True)
+    return False
 
 
 def main() -> None:
