@@ -69,7 +69,7 @@ def extract_video(
         if counts is None:
             with storage.scratch() as scratch:
                 source = download(video.url, scratch, settings, progress)
-                counts = _extract(source, scratch / "frames.parquet", video_id, settings)
+                counts = extract_frames(source, scratch / "frames.parquet", video_id, settings)
                 storage.create(path, scratch / "frames.parquet")
     except VideoUnavailable as error:
         catalogue.mark_unavailable(video_id, error.reason, str(error), datetime.now(UTC))
@@ -108,8 +108,12 @@ def _stored_counts(storage: Storage, path: str, duration_s: float | None) -> Fra
     return FrameCounts(len(index_times), len(probe_times), duration_s or last_s)
 
 
-def _extract(source: Path, target: Path, video_id: str, settings: Settings) -> FrameCounts:
-    """Decode a video and write the frames that are kept to a file."""
+def extract_frames(source: Path, target: Path, video_id: str, settings: Settings) -> FrameCounts:
+    """Decode a video file and write the frames that are kept to a new file.
+
+    Raises:
+        VideoUnavailable: it is no video, corrupt or too long.
+    """
     kept = dict.fromkeys(FrameRole, 0)
     sampler = Sampler(video_id, candidates_per_second=settings.candidates_per_second, probe_share=settings.probe_share)
 

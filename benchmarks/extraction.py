@@ -1,0 +1,131 @@
+"""Extraction against bare decoding: seconds of video per second, the same files, the same threads, in one run.
+
+    python benchmarks/extraction.py [--footage FOLDER] [--pairs 7] [--keep FOLDER]
+
+Ours reads a file, chooses the frames and writes them as the Parquet object that is stored. Theirs is
+`ffmpeg -threads 2 -i FILE -an -f null -`, which decodes and throws away. They take turns, pair by pair, and the median
+of the pairs' ratios counts, so that a machine with other work on it disturbs both alike. Start-up counts for neither:
+ffmpeg's is measured on a file of one frame and taken off, ours has its libraries loaded.
+
+Without --footage, test files are drawn (with the pictures of tests/generated_videos.py, at 1080p) and encoded as h264
+in 360p, 720p and 1080p, VP9 and AV1 in 360p; --keep keeps them for the next run.
+"""
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import av
+import imageio_ffmpeg
+
+from framesearch.ingest import extract_frames
+from framesearch.settings import Settings
+from framesearch.video import DECODER_THREADS
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+from generated_videos import Footage, Scene, draw_video
+
+FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
+SCENES = [Scene(4, 1.0), Scene(3, 0.0), Scene(3, 2.0), Scene(5, 0.4)]
+LENGTH_S = 15
+ENCODINGS = {
+    "h264 360p.mp4": (360, ["-c:v", "libx264", "-preset", "medium", "-crf", "20"]),
+    "h264 720p.mp4": (720, ["-c:v", "libx264", "-preset", "medium", "-crf", "20"]),
+    "h264 1080p.mp4": (1080, ["-c:v", "libx264", "-preset", "medium", "-crf", "20"]),
+    "vp9 360p.webm": (360, ["-c:v", "libvpx-vp9", "-cpu-used", "5", "-crf", "28", "-b:v", "0", "-row-mt", "1"]),
+    "av1 360p.mp4": (360, ["-c:v", "libsvtav1", "-preset", "9", "-crf", "28"]),
+}
+
+
+def run_ffmpeg(*arguments: object) -> None:
+    """Run ffmpeg.
+
+    Raises:
+        subprocess.CalledProcessError: with its message on stderr.
+    """
+    quiet = [FFMPEG, "-y", "-nostdin", "-v", "error", *map(str, arguments)]
+    subprocess.run(quiet, check=True, stderr=subprocess.DEVNULL)
+
+
+def draw_files(folder: Path) -> list[Path]:
+    """The test files, made where they are missing."""
+    files = [folder / name for name in ENCODINGS]
+    if all(file.is_file() for file in files):
+        return files
+    folder.mkdir(parents=True, exist_ok=True)
+    footage, master = Footage((1920, 1080), 5, SCENES), folder / "master.mkv"
+    encode = ["-c:v", "libx264", "-preset", "ultrafast", "-crf", "10", "-pix_fmt", "yuv420p"]
+    raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", "1920x1080", "-r", "25", "-i", "-"]
+    with subprocess.Popen([FFMPEG, "-y", "-v", "error", *raw, *encode, str(master)], stdin=subprocess.PIPE) as writer:
+        assert writer.stdin is not None
+        for number in range(LENGTH_S * 25):
+            writer.stdin.write(footage.at(number / 25).tobytes())
+    for file, (height, options) in zip(files, ENCODINGS.values(), strict=True):
+        run_ffmpeg("-stream_loop", 1, "-i", master, "-vf", f"scale=-2:{height}", *options, file)
+    master.unlink()
+    return files
+
+
+def seconds_of(work) -> float:
+    """Wall time of a call."""
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def describe(file: Path) -> tuple[float, str]:
+    """Duration, and what decodes it here."""
+    with av.open(str(file)) as container:
+        stream = container.streams.video[0]
+        length_s = (container.duration or 0) / av.time_base
+        rate = container.size * 8 / max(length_s, 1e-3) / 1000
+        return length_s, f"{stream.width}x{stream.height}, {rate:.0f} kbit/s, {stream.codec_context.codec.name}"
+
+
+def main() -> None:
+    """Measure and print a Markdown table."""
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--footage", type=Path, help="measure the video files of this folder instead of drawn ones")
+    options.add_argument("--pairs", type=int, default=7)
+    options.add_argument("--keep", type=Path, help="where the drawn files are kept")
+    asked = options.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        if asked.footage:
+            files = sorted(file for file in asked.footage.iterdir() if file.suffix in (".mp4", ".webm", ".ts", ".mkv"))
+        else:
+            files = draw_files(asked.keep or Path(scratch, "files"))
+        settings = Settings(home=Path(scratch, "home"))
+        nothing = draw_video(Path(scratch, "one.mp4"), times_s=[0.0])
+        decode = ["-threads", DECODER_THREADS, "-i"]
+        start_s = statistics.median(
+            seconds_of(lambda: run_ffmpeg(*decode, nothing, "-an", "-f", "null", "-")) for _ in range(5)
+        )
+        print(
+            f"ffmpeg {imageio_ffmpeg.get_ffmpeg_version()}, PyAV {av.__version__} with FFmpeg "
+            f"{av.ffmpeg_version_info}; {DECODER_THREADS} decoder threads; {asked.pairs} pairs; "
+            f"ffmpeg's start-up of {start_s * 1000:.0f} ms taken off\n"
+        )
+        print("| file | decoder | frames kept | ffmpeg -f null | extraction | ratio | least to most |")
+        print("|---|---|---|---|---|---|---|")
+        for file in files:
+            length_s, decoder = describe(file)
+            target, ratios, ours, theirs = Path(scratch, "frames.parquet"), [], [], []
+            for _ in range(asked.pairs):
+                theirs.append(seconds_of(lambda f=file: run_ffmpeg(*decode, f, "-an", "-f", "null", "-")) - start_s)
+                ours.append(seconds_of(lambda f=file: extract_frames(f, target, f.stem, settings)))
+                ratios.append(theirs[-1] / ours[-1])
+            counts = extract_frames(file, target, file.stem, settings)
+            print(
+                f"| {file.stem} | {decoder} | {counts.index_frames + counts.probe_frames} "
+                f"| {length_s / statistics.median(theirs):.0f} | {length_s / statistics.median(ours):.0f} "
+                f"| **{statistics.median(ratios):.2f}** | {min(ratios):.2f} to {max(ratios):.2f} |",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
