@@ -95,7 +95,9 @@ def test_a_library_of_one_video_can_still_say_not_found(tmp_path: Path, encoder_
     assert calibration.figures["clean_found"] >= 0.9
 
 
-def test_copies_of_a_film_do_not_count_against_each_other(tmp_path: Path, encoder_file: Path, uncalibrated: None) -> None:
+def test_copies_of_a_film_do_not_count_against_each_other(
+    tmp_path: Path, encoder_file: Path, uncalibrated: None
+) -> None:
     copies = open_library(tmp_path / "home", encoder_file)
     for name, seed in (("film", 1), ("film again", 1), ("other", 2)):
         store_video(copies.catalogue, copies.storage, name, seed=seed, seconds=24)

@@ -79,7 +79,7 @@ def test_a_picture_that_is_no_picture_names_the_video(library: Library) -> None:
     with library.storage.scratch() as scratch:
         tables.write_frames(scratch / "frames", [frame])
         library.storage.create(layout.frames("v1"), scratch / "frames")
-    with pytest.raises(ObjectDamaged, match="video v1 are damaged.*ingest the video again"):
+    with pytest.raises(ObjectDamaged, match=r"video v1 are damaged.*ingest the video again"):
         indexing.embed_video("v1", Encoder(library.encoder_file), "1", library.storage)
 
 

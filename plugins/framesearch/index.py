@@ -115,7 +115,7 @@ class FrameIndex:
         excluded = faiss.IDSelectorRange(without.start, without.stop)
         selection: dict[str, Any] = {"sel": faiss.IDSelectorNot(excluded)}
         if self.type.startswith("IVF"):
-            parameters = faiss.SearchParametersIVF(**selection, nprobe=PROBED)
+            parameters: Any = faiss.SearchParametersIVF(**selection | {"nprobe": PROBED})
         else:
             parameters = faiss.SearchParameters(**selection)
         return self._index.search(queries, count, params=parameters)

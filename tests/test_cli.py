@@ -1,0 +1,205 @@
+"""The command line, as people and scripts call it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import Result
+from index_fixtures import Library, _calibrated_home, encoder_file, library, published, uncalibrated  # noqa: F401
+from stored_frames import NOW, picture, store_video
+from typer.testing import CliRunner
+
+from framesearch import layout
+from framesearch.bundle import current_index_id
+from framesearch.cli import app, clock
+from framesearch.settings import settings
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Calls the command line in this process, with a library's home."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call_with(library: Library, *arguments: object) -> Result:
+        monkeypatch.setenv("FRAMESEARCH_HOME", str(library.settings.home))
+        settings.cache_clear()
+        return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+    yield call_with
+    settings.cache_clear()
+
+
+def lines(result: Result) -> list[dict]:
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def write(path: Path, rgb: np.ndarray) -> Path:
+    cv2.imwrite(str(path), cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
+    return path
+
+
+# ---- search
+
+
+def test_answers_a_picture_in_one_line_of_json(call: Any, published: Library, tmp_path: Path) -> None:
+    query = write(tmp_path / "shot.png", picture(2, 4.3))
+    result = call(published, "search", query, "--json", "--top", 3)
+    assert result.exit_code == 0, result.stderr
+    (answer,) = lines(result)
+    assert list(answer) == ["query", "found", "matches", "view", "elapsed_ms"]
+    assert (answer["query"], answer["found"], answer["view"]) == (str(query), True, "original")
+    assert len(answer["matches"]) == 3
+    best = answer["matches"][0]
+    assert list(best) == ["video_id", "title", "url", "timestamp_s", "start_s", "end_s", "score", "confidence"]
+    assert best["video_id"] == "v2"
+    assert best["timestamp_s"] == pytest.approx(4.3, abs=0.5)
+
+
+def test_answers_people_in_words(call: Any, published: Library, tmp_path: Path) -> None:
+    result = call(published, "search", write(tmp_path / "shot [1].png", picture(2, 4.3)))
+    assert result.exit_code == 0, result.stderr
+    assert "shot [1].png" in result.stdout
+    assert "0:04" in result.stdout
+    assert "Film v2" in result.stdout
+
+
+def test_a_bad_picture_costs_no_other(call: Any, published: Library, tmp_path: Path) -> None:
+    good = write(tmp_path / "a.png", picture(0, 2.2))
+    bad = tmp_path / "b.png"
+    bad.write_text("no picture")
+    other = write(tmp_path / "c.jpg", picture(1, 8.2))
+    result = call(published, "search", good, bad, tmp_path / "absent.png", other, "--json")
+    assert result.exit_code == 1
+    answers = lines(result)
+    assert [answer["query"] for answer in answers] == [str(good), str(bad), str(tmp_path / "absent.png"), str(other)]
+    assert "not a picture" in answers[1]["error"]
+    assert "absent.png can't be read" in answers[2]["error"]
+    assert [answers[k]["matches"][0]["video_id"] for k in (0, 3)] == ["v0", "v1"]
+
+
+def test_a_folder_means_its_pictures(call: Any, published: Library, tmp_path: Path) -> None:
+    folder = tmp_path / "shots with 'quotes' é"
+    folder.mkdir()
+    for name in ("b.PNG", "a.jpg", "c.webp"):
+        write(folder / name, picture(1, 2.2))
+    (folder / "notes.txt").write_text("not asked")
+    (folder / "d.png").mkdir()
+    result = call(published, "search", folder, "--json")
+    assert result.exit_code == 0, result.stderr
+    assert [Path(answer["query"]).name for answer in lines(result)] == ["a.jpg", "b.PNG", "c.webp"]
+
+
+def test_without_an_index_it_says_what_to_do(call: Any, library: Library, tmp_path: Path) -> None:
+    result = call(library, "search", write(tmp_path / "a.png", picture(0, 1)), "--json")
+    assert result.exit_code == 1
+    assert "nothing is indexed yet" in result.stderr
+    assert "framesearch run PLAYLIST" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_bad_setting_is_a_sentence(
+    call: Any, library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FRAMESEARCH_FOUND_PRECISION", "high")
+    result = call(library, "status")
+    assert result.exit_code == 1
+    assert "FRAMESEARCH_FOUND_PRECISION" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+# ---- status
+
+
+def test_status_tells_what_there_is(call: Any, published: Library) -> None:
+    published.catalogue.record_playlist_error("https://gone.example/", "that playlist is private", NOW)
+    store_video(published.catalogue, published.storage, "bad", seed=9, title="A [bold] film")
+    published.catalogue.mark_unavailable("bad", "private", "the video is private", NOW)
+    result = call(published, "status")
+    assert result.exit_code == 0, result.stderr
+    for part in (
+        "https://films.example/list",
+        "that playlist is private",
+        "4 ready, 1 unavailable",
+        "A [bold] film: the video is private",
+        "96 frames of 4 videos, Flat, model v1",
+        "precision",
+    ):
+        assert part in result.stdout
+
+
+def test_status_tells_scripts(call: Any, published: Library) -> None:
+    (facts,) = lines(call(published, "status", "--json"))
+    assert facts["videos"] == {"discovered": 0, "ready": 4, "unavailable": 0, "failed": 0}
+    assert facts["frames"] == {"index": 96, "probe": 16}
+    assert facts["index"]["index_id"] == current_index_id(published.storage)[0]
+    assert "error" in facts["champion"]
+
+
+def test_the_program_itself_begins_with_an_empty_home(tmp_path: Path) -> None:
+    environment = os.environ | {"FRAMESEARCH_HOME": str(tmp_path / "fresh")}
+    command = [Path(sys.executable).with_name("framesearch"), "status"]
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
+    assert result.returncode == 0, result.stderr
+    assert "no playlist yet" in result.stdout
+    assert "nothing is indexed yet" in result.stdout
+
+
+# ---- index
+
+
+def test_lists_bundles_and_moves_back(call: Any, published: Library) -> None:
+    first = current_index_id(published.storage)[0]
+    store_video(published.catalogue, published.storage, "v9", seed=9, seconds=4)
+    second = published.publish().index_id
+    listed = lines(call(published, "index", "list", "--json"))
+    assert [(card["index_id"], card["published"]) for card in listed] == [(second, True), (first, False)]
+    result = call(published, "index", "rollback")
+    assert result.exit_code == 0, result.stderr
+    assert current_index_id(published.storage)[0] == first
+    result = call(published, "index", "rollback")
+    assert result.exit_code == 1
+    assert "no older index" in result.stderr
+    assert call(published, "index", "rollback", second).exit_code == 0
+    assert second in call(published, "index", "list").stdout
+    assert call(published, "index", "rollback", "../x").exit_code == 1
+
+
+def test_a_damaged_pointer_can_be_set_anew(call: Any, published: Library) -> None:
+    index_id = current_index_id(published.storage)[0]
+    (published.storage.root / layout.INDEX_POINTER).write_text("garbage")
+    assert "damaged" in call(published, "index", "list").stderr
+    assert call(published, "index", "rollback", index_id).exit_code == 0
+    assert current_index_id(published.storage)[0] == index_id
+
+
+# ---- the program itself
+
+
+def test_help_loads_nothing_heavy() -> None:
+    check = (
+        "import sys, framesearch.cli as cli\n"
+        "heavy = {'mlflow', 'faiss', 'cv2', 'tensorflow', 'onnxruntime', 'av', 'yt_dlp', 'pyarrow', 'sqlalchemy'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", check], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("command", ["search", "run", "status", "index"])
+def test_every_command_explains_itself(call: Any, command: str, library: Library) -> None:
+    result = call(library, command, "--help")
+    assert result.exit_code == 0
+    assert len(result.stdout) > 100
+
+
+@pytest.mark.parametrize(
+    ("seconds", "written"), [(0, "0:00"), (9.99, "0:09"), (723.4, "12:03"), (3723, "1:02:03"), (36000, "10:00:00")]
+)
+def test_writes_times_as_people_do(seconds: float, written: str) -> None:
+    assert clock(seconds) == written
