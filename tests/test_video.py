@@ -128,6 +128,11 @@ def test_clocks_that_start_anywhere_start_at_zero(tmp_path, name):
     assert_exact(tmp_path / name, even_times(2, 25))
 
 
+def test_the_first_frame_stays_where_the_start_is_rounded_up_past_it(tmp_path):
+    draw_video(tmp_path / "a.ts", duration_s=2, fps=24, clock=True, shift_s=7 / 24)
+    assert_exact(tmp_path / "a.ts", even_times(2, 24))
+
+
 def test_in_mpeg_ts_the_sound_that_starts_first_is_the_start(tmp_path):
     draw_video(tmp_path / "a.ts", duration_s=2, clock=True, shift_s=1.0, audio_s=3)
     read = clocks_of(tmp_path / "a.ts")

@@ -45,6 +45,8 @@ _NEGLIGIBLE_S = 2.0  # a file that states this much more than it holds is not da
 
 av.logging.set_level(av.logging.PANIC)  # FFmpeg's own complaints about strangers' files: what matters is raised
 
+_ROUNDED_S = 1e-5  # a container's start is told in whole microseconds: its first frame may seem to lie before it
+
 
 class DecodedFrame:
     """A decoded frame whose picture is converted only when asked for.
@@ -165,6 +167,8 @@ class VideoFile:
                 if stamp is None:
                     continue
                 timestamp_s = stamp * unit_s - self._origin_s
+                if -_ROUNDED_S < timestamp_s < 0:
+                    timestamp_s = 0.0
                 if timestamp_s <= last_s or timestamp_s < 0:
                     continue
                 last_s = timestamp_s
