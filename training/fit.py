@@ -110,7 +110,7 @@ def fit(
         if in_epoch:
             result.history.append(_row(result, sums, in_epoch, optimizer, model, family, test_batch))
             on_epoch(result.history[-1])
-        _settle(model, family, batches)
+        _settle(model, family, batches, until=started + bound_s)
     result.step_s = float(np.median(step_times[1:] or step_times))
     result.seconds = time.monotonic() - started
     log.info("fitted %s: %d steps, %.1f s", family.name, result.steps, result.seconds)
@@ -161,7 +161,7 @@ def _row(
     return row
 
 
-def _settle(model: keras.Model, family: Family, batches: Iterator[tuple[np.ndarray, np.ndarray]]) -> None:
+def _settle(model: keras.Model, family: Family, batches: Iterator[tuple[np.ndarray, np.ndarray]], until: float) -> None:
     """Let the moving means of batch normalisation catch up with the weights they stand for.
 
     They average over the last few dozen steps and start from a guess; after a short training both still show, and
@@ -174,8 +174,10 @@ def _settle(model: keras.Model, family: Family, batches: Iterator[tuple[np.ndarr
     def forward(views: tf.Tensor, clean: tf.Tensor) -> None:
         family.losses(model, views, clean, True)
 
-    for _, (views, clean) in zip(range(SETTLING_STEPS), batches, strict=False):
+    for number, (views, clean) in zip(range(SETTLING_STEPS), batches, strict=False):
         forward(tf.constant(views), tf.constant(clean))
+        if number >= 2 and time.monotonic() > until:  # the machine became slower than it was when this was planned
+            break
 
 
 def _test_batch(family: Family, dataset: Dataset, seed: int) -> tuple[np.ndarray, np.ndarray] | None:

@@ -7,6 +7,7 @@ mlflow takes seconds to import, so that happens at the first call that needs it.
 import contextlib
 import errno
 import hashlib
+import json
 import logging
 import os
 import tempfile
@@ -154,11 +155,13 @@ class Registry:
             from mlflow import artifacts
 
             try:
-                source = self.client.get_model_version(MODEL, known.version).source or ""  # models:/m-...
-                model = self.client.get_logged_model(source.removeprefix("models:/"))
-                # Not models:/..., which mlflow looks up in the registry of the process, whatever it is told.
+                source = self.client.get_model_version(MODEL, known.version).source or ""
+                if source.startswith(
+                    "models:/"
+                ):  # mlflow would look it up in the registry of the process, see `register`
+                    source = self.client.get_logged_model(source.removeprefix("models:/")).artifact_location
                 fetched = artifacts.download_artifacts(
-                    artifact_uri=f"{model.artifact_location}/{ENCODER_PATH}", dst_path=folder, tracking_uri=self.uri
+                    artifact_uri=f"{source}/{ENCODER_PATH}", dst_path=folder, tracking_uri=self.uri
                 )
             except (_mlflow_error(), OSError) as error:
                 if is_unreachable(error) or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
@@ -224,15 +227,21 @@ class Registry:
                         description="Encoders of video frames: uint8 (N, H, W, 3) RGB in, unit-norm float32 (N, D) "
                         "out. The version under the alias `champion` is the one that the index and the page use.",
                     )
+            # Without a server mlflow would look models:/... up in the tracking store of the process, whatever it is.
+            direct = not self.uri.startswith("http")
+            source = self.client.get_logged_model(model_id).artifact_location if direct else f"models:/{model_id}"
             made = self.client.create_model_version(
                 MODEL,
-                f"models:/{model_id}",
+                source,
                 run_id=run_id,
                 tags={name: str(value)[:5000] for name, value in tags.items()},
                 description=description,
                 model_id=model_id,
                 await_creation_for=60,
             )
+            # How MLflow's page of the run's model links to its version.
+            linked = json.dumps([{"name": MODEL, "version": str(made.version)}])
+            self.client.set_logged_model_tags(model_id, {"mlflow.modelVersions": linked})
             return str(made.version)
 
     def experiment_id(self) -> str:

@@ -1,0 +1,119 @@
+"""framesearch.trainer: a training as a process of its own, from stored frames to a registered version."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from stored_frames import store_video
+from training_fixtures import (  # noqa: F401
+    empty_database,
+    fresh_registry,
+    register_version,
+    stored_home,
+    trained,
+    unused_port,
+)
+
+from framesearch import trainer
+from framesearch.catalogue import open_catalogue
+from framesearch.encoder import Encoder
+from framesearch.errors import NotEnoughFrames, RegistryUnreachable, TrainingFailed
+from framesearch.registry import Registry
+from framesearch.settings import Settings
+from framesearch.storage import open_storage
+
+
+def test_a_training_ends_in_a_registered_version_with_its_figures(trained):
+    outcome = trained.outcome
+    version = Registry(trained.settings).version(outcome.model_version)
+    assert (version.run_id, version.family, version.judged_against) == (outcome.run_id, "contrastive", None)
+    assert version.catalogue_frames == 96
+    assert version.reason == outcome.reason
+    assert outcome.better is (version.verdict == "better")
+    assert outcome.metrics["r1/none"] >= 0.9
+    assert outcome.metrics["parity_difference"] < 1e-4
+    assert "16 probe frames" in outcome.reason
+
+
+def test_the_encoder_of_the_version_keeps_the_contract(trained):
+    registry = Registry(trained.settings)
+    encoder = Encoder(registry.encoder_file(trained.outcome.model_version))
+    assert (encoder.height, encoder.width, encoder.dimension) == (96, 96, 256)
+    assert encoder.digest == registry.version(trained.outcome.model_version).encoder_sha256
+
+
+def test_the_training_is_heard_line_by_line_without_noise(trained):
+    told = "\n".join(trained.lines)
+    assert "MLflow run" in told and "epoch 1" in told and "trained version" in told
+    assert "absl::InitializeLog" not in told and "oneDNN" not in told and "Warning" not in told
+
+
+def test_nothing_is_promoted_by_training(trained):
+    assert not any(version.champion for version in Registry(trained.settings).versions() if version.family == "none")
+
+
+def test_too_few_frames_are_said_so_and_leave_no_run(fresh_registry, fresh_settings):
+    with pytest.raises(NotEnoughFrames, match="training needs at least"):
+        trainer.train(fresh_settings)
+    assert fresh_registry.client.search_registered_models() == []
+    assert fresh_registry.client.get_experiment_by_name("frame-encoder") is None
+
+
+def test_a_server_that_is_down_is_said_so_before_anything_is_trained(tmp_path, unused_port, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    settings = stored_home(tmp_path)
+    address = f"http://127.0.0.1:{unused_port}"
+    lines: list[str] = []
+    with pytest.raises(RegistryUnreachable, match=f"{address} did not answer"):
+        trainer.train(Settings(home=settings.home, mlflow_tracking_uri=address), on_line=lines.append)
+    assert lines == []
+
+
+def test_what_went_wrong_is_said_with_the_last_words(tmp_path):
+    with pytest.raises(TrainingFailed, match="only a local folder"):
+        trainer.train(Settings(home=tmp_path, storage_uri="gs://bucket"))
+    with pytest.raises(TrainingFailed, match=r"status 2\n(.*\n)*.*invalid float value"):
+        trainer.train(Settings(home=tmp_path), minutes="many")  # type: ignore[arg-type]
+
+
+def test_a_killed_parent_leaves_no_training_and_no_running_run(fresh_registry, tmp_path):
+    settings = stored_home(fresh_registry.home)
+    script = (
+        "import sys; from pathlib import Path; from framesearch.settings import Settings; "
+        "from framesearch.trainer import train; "
+        "train(Settings(home=Path(sys.argv[1])), minutes=30, on_line=lambda line: print(line, flush=True))"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", script, settings.home], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout
+    for line in parent.stdout:
+        if "epoch 1" in line:
+            break
+    (run,) = fresh_registry.client.search_runs([fresh_registry.experiment_id()])
+    assert run.info.status == "RUNNING"
+    parent.send_signal(signal.SIGKILL)  # no chance to say anything to anybody
+    parent.wait()
+    while fresh_registry.client.get_run(run.info.run_id).info.status == "RUNNING":
+        time.sleep(0.2)
+    assert fresh_registry.client.get_run(run.info.run_id).info.status == "KILLED"
+    assert fresh_registry.versions() == []
+
+
+def test_growth_is_of_index_frames_since_the_champion_was_trained(fresh_registry):
+    settings = stored_home(fresh_registry.home)
+    catalogue = open_catalogue(settings)
+    assert trainer.growth_since_champion(catalogue, fresh_registry) == float("inf")
+    fresh_registry.promote(register_version(fresh_registry, frames=96), "first")
+    assert trainer.growth_since_champion(catalogue, fresh_registry) == 0.0
+    store_video(catalogue, open_storage(settings), "newcomer", seed=9, seconds=12)
+    assert trainer.growth_since_champion(catalogue, fresh_registry) == 0.25
+
+
+def test_the_child_gets_exactly_these_settings(tmp_path, monkeypatch):
+    monkeypatch.setenv("FRAMESEARCH_JPEG_QUALITY", "40")
+    given = Settings(home=tmp_path, playlists=("a", "b"), require_approval=True, jpeg_quality=85)
+    environment = trainer._environment(given)
+    code = "from framesearch.settings import load_settings; print(load_settings().model_dump_json())"
+    read = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert Settings.model_validate_json(read.stdout) == given
