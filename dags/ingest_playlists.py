@@ -17,17 +17,18 @@ video, labelled by its title. Announces the asset `frames` when something new is
 - *`report_failures` is red* only to say that some other task is.
 """
 
-from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, Param, dag
+from airflow.sdk import Param, dag
 
 from framesearch.settings import settings
 from orchestration.assets import BACKLOG, FRAMES
 from orchestration.defaults import DAG_DEFAULTS
 from orchestration.labels import MACROS, PLAYLIST, VIDEO
+from orchestration.schedules import daily_or
 from orchestration.tasks import task
 
 
 @dag(
-    schedule=AssetOrTimeSchedule(timetable=CronTriggerTimetable("0 3 * * *", timezone="UTC"), assets=[BACKLOG]),
+    schedule=daily_or(BACKLOG),
     doc_md=__doc__,
     user_defined_macros=MACROS,
     params={
@@ -70,17 +71,17 @@ def ingest_playlists():
 
         return ingesting.extract_frames(video_id)
 
-    @task(trigger_rule="all_done_min_one_success", outlets=[FRAMES])
-    def announce_frames(counts):
+    @task(trigger_rule="all_done", outlets=[FRAMES])
+    def announce_frames(counts, **context):
         from orchestration import ingesting
 
-        yield from ingesting.announce_frames(counts)
+        yield from ingesting.announce_frames(counts, context)
 
-    @task(outlets=[BACKLOG])
-    def announce_backlog(params=None, **context):
+    @task(trigger_rule="all_done", outlets=[BACKLOG])
+    def announce_backlog(video_ids, params=None, **context):
         from orchestration import ingesting
 
-        yield from ingesting.announce_backlog(params, context)
+        yield from ingesting.announce_backlog(video_ids, params, context)
 
     @task(trigger_rule="all_done", retries=0)
     def report_failures(**context):
@@ -89,9 +90,11 @@ def ingest_playlists():
         return failures.report_failures(context)
 
     listings = list_playlist.expand(url=choose_playlists())
-    frames = extract_frames.expand(video_id=choose_videos(listings))
+    videos = choose_videos(listings)
+    frames = extract_frames.expand(video_id=videos)
     [listings, frames] >> report_failures()
-    announce_frames(frames) >> announce_backlog()
+    frames >> announce_backlog(videos)
+    announce_frames(frames)
 
 
 ingest_playlists()

@@ -41,20 +41,20 @@ def rebuild_index():
     def choose_videos(champion):
         from orchestration import rebuilding
 
-        return rebuilding.videos_to_embed(champion["model_version"])
+        return rebuilding.videos_to_embed(champion)
 
     @task(map_index_template=VIDEOS, max_active_tis_per_dag=settings().parallel_videos)
     def embed_videos(video_ids, champion):
         from orchestration import rebuilding
 
-        return rebuilding.embed_videos(video_ids, champion["model_version"])
+        return rebuilding.embed_videos(video_ids, champion)
 
     # Also without the videos that could not be embedded, and where nothing was left to embed.
-    @task(trigger_rule="all_done_min_one_success")
-    def build_index(champion):
+    @task(trigger_rule="all_done")
+    def build_index(champion, **context):
         from orchestration import rebuilding
 
-        return rebuilding.build_index(champion["model_version"])
+        return rebuilding.build_index(champion, context)
 
     @task(outlets=[INDEX])
     def publish_index(built, **context):

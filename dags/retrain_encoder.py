@@ -18,17 +18,18 @@ With `FRAMESEARCH_REQUIRE_APPROVAL` a person approves each promotion under *Requ
 
 from datetime import timedelta
 
-from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, Param, dag
+from airflow.sdk import Param, dag
 
 from framesearch.settings import settings
 from orchestration.approval import approval
 from orchestration.assets import CHAMPION, FRAMES
 from orchestration.defaults import DAG_DEFAULTS
+from orchestration.schedules import weekly_or
 from orchestration.tasks import mlflow_task, task
 
 
 @dag(
-    schedule=AssetOrTimeSchedule(timetable=CronTriggerTimetable("0 4 * * 0", timezone="UTC"), assets=[FRAMES]),
+    schedule=weekly_or(FRAMES),
     doc_md=__doc__,
     params={
         "family": Param(
@@ -70,23 +71,16 @@ def retrain_encoder():
 
         return retraining.require_better(challenger, context)
 
-    @mlflow_task
+    @mlflow_task(outlets=[CHAMPION])
     def promote_challenger(challenger):
         from orchestration import retraining
 
-        return retraining.promote_challenger(challenger)
-
-    @task(outlets=[CHAMPION])
-    def announce_champion(champion):
-        from orchestration import retraining
-
-        yield from retraining.announce_champion(champion)
+        return (yield from retraining.promote_challenger(challenger))
 
     challenger = require_better(train_challenger(plan_training()))
     champion = promote_challenger(challenger)
     if settings().require_approval:
         challenger >> approval("approve_promotion", "require_better") >> champion
-    announce_champion(champion)
 
 
 retrain_encoder()

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ _OVER = ("success", "failed", "skipped", "upstream_failed", "removed")
 _POLL_S = 1.0
 _PARSED_S = 120.0
 _SILENT_S = 60.0  # an API server that restarts answers again by then
+_OF_A_LOG = re.compile(r"^\d{4}-\d\d-\d\d [\d:,.]+ [A-Z]+ [\w.]+: ")  # a line that was logged before, elsewhere
 _SETTLED = 2  # polls without anything to do, after which nothing more will come by itself
 
 
@@ -127,8 +129,8 @@ class Pipeline:
         for dag_id in DAGS:
             runs = self._api.dag_runs(dag_id, states=_ACTIVE)
             self._seen.update((dag_id, run["dag_run_id"]) for run in runs)
-            active += [run | {"tasks": self._tasks(run)} for run in runs if run["state"] == "running"]
-            active += [run | {"tasks": []} for run in runs if run["state"] == "queued"]
+            running = [run | {"tasks": self._tasks(run)} for run in runs if run["state"] == "running"]
+            active += running or [run | {"tasks": []} for run in runs[-1:]]  # queued ones wait for the running one
         return active
 
     def _tasks(self, run: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -165,7 +167,7 @@ class Pipeline:
     def _note(self, running: Sequence[Mapping[str, Any]]) -> str:
         """What the running tasks work on, by their labels; else the last line of the log."""
         labels = [task["rendered_map_index"] for task in running if task["map_index"] >= 0]
-        if labels := [label for label in labels if label]:
+        if labels := [label for label in labels if label and not label.isdecimal()]:  # its number, before its label
             return ", ".join(labels)
         waiting = [task for task in running if task["state"] == "up_for_retry"]
         if waiting:
@@ -210,13 +212,12 @@ def missing_step(settings: Settings) -> str | None:
 
     Mends what a stack that was killed half-way leaves behind: an asset that was never announced.
     """
-    from framesearch.registry import Registry
-
     from framesearch.catalogue import open_catalogue  # these take seconds to import: not before they are needed
     from framesearch.errors import FramesearchError, NoChampion
     from framesearch.indexing import current_build, videos_to_embed
     from framesearch.layout import embeddings_of
     from framesearch.records import VideoStatus
+    from framesearch.registry import Registry
     from framesearch.storage import open_storage
 
     catalogue, storage = open_catalogue(settings), open_storage(settings)
@@ -270,4 +271,4 @@ def _last_event(log: Path) -> str:
     """The last thing that the task's own code said."""
     own = ("framesearch", "orchestration", "training")
     said = (event for event in reversed(_events(log)) if str(event.get("logger", "")).startswith(own))
-    return next((str(event.get("event", "")).strip() for event in said), "")
+    return next((_OF_A_LOG.sub("", str(event.get("event", ""))).strip() for event in said), "")

@@ -19,7 +19,9 @@ import psutil
 
 from embedded_stack.errors import ComponentFailed, StackBusy
 
-_MARK = "FRAMESEARCH_STACK"  # environment variable of every process of the stack: the home, then the component
+# Environment variable of every process of the stack: the home, then the component. Not one of framesearch's own, which
+# the training process gets anew.
+_MARK = "EMBEDDED_STACK_PART"
 _SAME_START_S = 1.0  # two readings of one process's start time differ by less
 _KILL_S = 15.0  # a killed process is gone by then, or never goes
 
@@ -150,7 +152,7 @@ class Processes:
     def _file(self, name: str) -> Path:
         return self._records / f"{name}.json"
 
-    def stop(self, names: Sequence[str], grace_s: float = 10.0) -> None:
+    def stop(self, names: Sequence[str], grace_s: float = 6.0) -> None:
         """Stop components: ask their main processes, then end everything that is left of them; wait until it is gone.
 
         A task that is cut off here reports nothing, so that Airflow takes it up again where it was.

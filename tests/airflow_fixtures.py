@@ -36,13 +36,20 @@ def airflow_db() -> None:
     db.initdb()
 
 
+def read_dags() -> Any:
+    """The DAGs of the repository, read as Airflow reads them."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    return DagBag(dag_folder=str(ROOT / "dags"), bundle_path=ROOT / "dags", bundle_name="dags-folder")
+
+
 @pytest.fixture(scope="session")
 def dag_bag(airflow_db: None) -> Any:
-    """The DAGs of the repository, read as Airflow reads them."""
+    """The DAGs of the repository, known to Airflow's database."""
     from airflow.dag_processing.bundles.manager import DagBundlesManager
-    from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+    from airflow.dag_processing.dagbag import sync_bag_to_db
 
-    bag = DagBag(dag_folder=str(ROOT / "dags"), bundle_path=ROOT / "dags", bundle_name="dags-folder")
+    bag = read_dags()
     DagBundlesManager().sync_bundles_to_db()
     sync_bag_to_db(bag, "dags-folder", None)
     return bag

@@ -3,8 +3,6 @@
 from datetime import timedelta
 from typing import Any
 
-import pendulum
-
 from orchestration.failures import RETRY_POLICY
 
 OWNER = "framesearch"
@@ -28,7 +26,6 @@ DAG_DEFAULTS: dict[str, Any] = {
     "default_args": TASK_DEFAULTS,
     "tags": TAGS,
     "catchup": False,
-    "start_date": pendulum.datetime(2026, 1, 1, tz="UTC"),
     # Two DAG runs of one kind would do the same work twice; all of them continue from what storage holds.
     "max_active_runs": 1,
 }

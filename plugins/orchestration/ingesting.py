@@ -1,16 +1,17 @@
 """What the tasks of `ingest_playlists` do: library use cases, with this installation's settings."""
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 from airflow.sdk import Metadata
-from framesearch.ingest import discover, extract_video
 
 from framesearch.catalogue import open_catalogue
-from framesearch.settings import settings
+from framesearch.ingest import discover, extract_video
+from framesearch.playlist import normalise
+from framesearch.settings import CHECKOUT, settings
 from framesearch.storage import open_storage
 from orchestration.assets import BACKLOG, FRAMES
 from orchestration.defaults import SLICE
@@ -21,9 +22,15 @@ _log = logging.getLogger(__name__)
 
 def playlists_to_list(params: Mapping[str, Any]) -> list[str]:
     """The playlists that the DAG run names; else those of the settings and all that the catalogue follows."""
-    followed = [*settings().playlists, *(playlist.url for playlist in open_catalogue(settings()).playlists())]
-    named = [playlist.strip() for playlist in params["playlists"] or ()]
-    return list(dict.fromkeys(playlist for playlist in named or followed if playlist))
+    followed = [playlist.url for playlist in open_catalogue(settings()).playlists()]
+    return _named(params["playlists"]) or list(dict.fromkeys([*_named(settings().playlists), *followed]))
+
+
+def _named(playlists: Sequence[str] | None) -> list[str]:
+    """Playlists as the catalogue calls them. Tasks run in another folder: relative paths start from the checkout."""
+    given = [playlist.strip() for playlist in playlists or ()]
+    paths = [str(CHECKOUT / name) if name and (CHECKOUT / name).exists() else name for name in given]
+    return list(dict.fromkeys(normalise(name) for name in paths if name))
 
 
 def list_playlist(url: str) -> dict[str, Any]:
@@ -41,8 +48,8 @@ def videos_to_extract(params: Mapping[str, Any]) -> list[str]:
 
 
 def _due(params: Mapping[str, Any]) -> list[str]:
-    named = [playlist.strip() for playlist in params["playlists"] or ()]
-    return open_catalogue(settings()).due_videos(datetime.now(UTC), playlists=named, force=params["force"])
+    catalogue = open_catalogue(settings())
+    return catalogue.due_videos(datetime.now(UTC), playlists=_named(params["playlists"]), force=params["force"])
 
 
 def extract_frames(video_id: str) -> dict[str, Any]:
@@ -51,9 +58,15 @@ def extract_frames(video_id: str) -> dict[str, Any]:
     return {"video_id": video_id, **asdict(counts)}
 
 
-def announce_frames(counts: Iterable[Mapping[str, Any]]) -> Iterator[Metadata]:
-    """Tell of the new frames, with how many there are."""
-    stored = [one for one in counts if one]
+def announce_frames(counts: Iterable[Mapping[str, Any]] | None, context: Mapping[str, Any]) -> Iterator[Metadata]:
+    """Tell of the new frames, with how many there are; skips where there are none.
+
+    The task asks that itself: it is to run whatever became of single videos, and no trigger rule says "all done, some
+    of them skipped or failed, at least one well".
+    """
+    stored = [one for one in counts or () if one]
+    if not stored:
+        skip("no video has new frames", context)
     yield Metadata(
         FRAMES,
         extra={
@@ -64,15 +77,23 @@ def announce_frames(counts: Iterable[Mapping[str, Any]]) -> Iterator[Metadata]:
     )
 
 
-def announce_backlog(params: Mapping[str, Any], context: Mapping[str, Any]) -> Iterator[Metadata]:
+def announce_backlog(
+    video_ids: Sequence[str] | None, params: Mapping[str, Any], context: Mapping[str, Any]
+) -> Iterator[Metadata]:
     """Tell that videos are left for the next DAG run, which then follows at once.
 
-    A DAG run of limited size does not: who set the limit wants no more than that.
+    Not where this DAG run was of limited size: who set the limit wants no more than that. Nor where it came no further
+    with any of its videos: the next one would not, either.
+
+    Args:
+        video_ids: that this DAG run took.
     """
     if params["limit"]:
         skip("this DAG run was limited: the next one takes the rest", context)
     # Without `force`: a video that was forced and failed again is not due again today.
-    left = len(open_catalogue(settings()).due_videos(datetime.now(UTC)))
+    left = open_catalogue(settings()).due_videos(datetime.now(UTC))
     if not left:
         skip("no video is left for another DAG run", context)
-    yield Metadata(BACKLOG, extra={"videos": left})
+    if set(video_ids or ()) <= set(left):
+        skip(f"{len(left)} videos are left, but this DAG run came no further: the next one tries again", context)
+    yield Metadata(BACKLOG, extra={"videos": len(left)})

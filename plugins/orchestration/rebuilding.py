@@ -3,14 +3,15 @@
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from airflow.sdk import Metadata
-from framesearch.registry import Registry
 
 from framesearch import indexing
 from framesearch.catalogue import open_catalogue
 from framesearch.encoder import Encoder
+from framesearch.registry import Registry
 from framesearch.settings import settings
 from framesearch.storage import open_storage
 from orchestration.assets import INDEX
@@ -24,30 +25,41 @@ def find_champion() -> dict[str, Any]:
     """The model version to embed with, its encoder fetched; skips where nothing was promoted yet."""
     registry = Registry(settings())
     champion = registry.champion()
-    registry.encoder_file(champion.version)
-    return {"model_version": champion.version, "run_url": champion.run_url}
+    file = registry.encoder_file(champion.version)
+    return {"model_version": champion.version, "run_url": champion.run_url, "encoder_file": str(file)}
 
 
-def videos_to_embed(model_version: str) -> list[list[str]]:
-    """The videos that this model version has not embedded yet: one a task, several where they are very many."""
-    videos = indexing.videos_to_embed(model_version, open_catalogue(settings()), open_storage(settings()))
+def _encoder_file(champion: Mapping[str, Any]) -> Path:
+    """The champion's encoder: as it was fetched; on another machine than that one, fetched there.
+
+    Looked for first, as it spares each task MLflow's import, which takes longer than embedding a short video.
+    """
+    fetched = Path(champion["encoder_file"])  # its name holds version and run: it never becomes another's
+    return fetched if fetched.is_file() else Registry(settings()).encoder_file(champion["model_version"])
+
+
+def videos_to_embed(champion: Mapping[str, Any]) -> list[list[str]]:
+    """The videos that the champion has not embedded yet: one a task, several where they are very many."""
+    catalogue, storage = open_catalogue(settings()), open_storage(settings())
+    videos = indexing.videos_to_embed(champion["model_version"], catalogue, storage)
     size = -(-len(videos) // SLICE) or 1
     return [list(videos[start : start + size]) for start in range(0, len(videos), size)]
 
 
-def embed_videos(video_ids: Sequence[str], model_version: str) -> dict[str, int]:
+def embed_videos(video_ids: Sequence[str], champion: Mapping[str, Any]) -> dict[str, int]:
     """Embed the frames of these videos; how many they are."""
-    storage = open_storage(settings())
-    encoder = Encoder(Registry(settings()).encoder_file(model_version))
-    frames = sum(indexing.embed_video(video_id, encoder, model_version, storage) for video_id in video_ids)
+    storage, version = open_storage(settings()), champion["model_version"]
+    encoder = Encoder(_encoder_file(champion))
+    frames = sum(indexing.embed_video(video_id, encoder, version, storage) for video_id in video_ids)
     return {"videos": len(video_ids), "frames": frames}
 
 
-def build_index(model_version: str) -> dict[str, Any]:
-    """Write and check a bundle of everything that is embedded; not yet published."""
-    encoder = Registry(settings()).encoder_file(model_version)
+def build_index(champion: Mapping[str, Any] | None, context: Mapping[str, Any]) -> dict[str, Any]:
+    """Write and check a bundle of everything that is embedded; not yet published. Skips without a champion."""
+    if champion is None:
+        skip("there is no champion to embed with", context)
     catalogue, storage = open_catalogue(settings()), open_storage(settings())
-    built = indexing.build_index(model_version, encoder, catalogue, storage, settings())
+    built = indexing.build_index(champion["model_version"], _encoder_file(champion), catalogue, storage, settings())
     return {key: value for key, value in asdict(built).items() if key not in ("built_at", "published_at")}
 
 

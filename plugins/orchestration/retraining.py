@@ -1,17 +1,17 @@
 """What the tasks of `retrain_encoder` do: library use cases, with this installation's settings."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import asdict
 from typing import Any
 
 from airflow.sdk import Metadata
-from framesearch.registry import Registry
-from framesearch.trainer import growth_since_champion, train
 
 from framesearch.catalogue import open_catalogue
 from framesearch.errors import NoChampion
+from framesearch.registry import Registry
 from framesearch.settings import settings
+from framesearch.trainer import growth_since_champion, train
 from orchestration.assets import CHAMPION
 from orchestration.failures import skip
 
@@ -56,12 +56,8 @@ def require_better(challenger: Mapping[str, Any], context: Mapping[str, Any]) ->
     return dict(challenger)
 
 
-def promote_challenger(challenger: Mapping[str, Any]) -> dict[str, Any]:
-    """Move the alias `champion` to the challenger."""
+def promote_challenger(challenger: Mapping[str, Any]) -> Generator[Metadata, None, dict[str, Any]]:
+    """Move the alias `champion` to the challenger, and tell of it."""
     Registry(settings()).promote(challenger["model_version"], challenger["reason"])
+    yield Metadata(CHAMPION, extra={"model_version": challenger["model_version"], "reason": challenger["reason"]})
     return dict(challenger)
-
-
-def announce_champion(champion: Mapping[str, Any]) -> Iterator[Metadata]:
-    """Tell which model version is the champion now, and why."""
-    yield Metadata(CHAMPION, extra={"model_version": champion["model_version"], "reason": champion["reason"]})
