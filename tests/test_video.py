@@ -1,6 +1,8 @@
 """Decoding: every container and codec gives its frames with the times at which a player shows them."""
 
+import gc
 import subprocess
+import threading
 from itertools import pairwise
 from pathlib import Path
 
@@ -24,7 +26,7 @@ from generated_videos import (
 from framesearch.errors import VideoUnavailable
 from framesearch.images.pixels import encode_jpeg
 from framesearch.records import Reason
-from framesearch.video import VideoFile
+from framesearch.video import LUMA, VideoFile
 
 EXACT_S = 1e-3
 
@@ -220,7 +222,7 @@ def test_every_frame_carries_its_brightness_without_converting_the_picture(tmp_p
     draw_video(tmp_path / "a.mp4", duration_s=2, fps=10, scenes=2)
     with VideoFile(tmp_path / "a.mp4", height=180, max_hours=1) as file:
         lumas = [frame.luma for frame in file.frames()]
-    assert all(luma.shape == (24, 32) and luma.dtype == np.uint8 for luma in lumas)
+    assert all(luma.shape == LUMA and luma.dtype == np.uint8 for luma in lumas)
     changes = [np.abs(a.astype(int) - b).mean() for a, b in pairwise(lumas)]
     assert int(np.argmax(changes)) == 9  # the cut, at one second
 
@@ -230,6 +232,46 @@ def test_a_picture_can_be_had_after_the_next_frame_was_read(tmp_path):
     with VideoFile(tmp_path / "a.mp4", height=180, max_hours=1) as file:
         frames = list(file.frames())
     assert read_clock(frames[3].picture()) == pytest.approx(0.12, abs=EXACT_S)
+
+
+# ---- decoding ahead
+
+
+def test_only_wanted_frames_are_handed_on_in_order_with_what_was_said_of_them(tmp_path):
+    draw_video(tmp_path / "a.mp4", duration_s=4, clock=True)
+
+    def every_fifth(frame) -> str | None:
+        return f"{frame.timestamp_s:.1f}" if round(frame.timestamp_s * 25) % 5 == 0 else None
+
+    with VideoFile(tmp_path / "a.mp4", height=180, max_hours=1) as file:
+        read = [(read_clock(frame.picture()), said) for frame, said in file.wanted_frames(every_fifth)]
+    assert read == [(pytest.approx(number / 5), f"{number / 5:.1f}") for number in range(20)]
+
+
+def test_errors_of_decoding_ahead_reach_the_reader(tmp_path):
+    draw_video(tmp_path / "a.mkv", duration_s=20, fps=10)
+    truncate(tmp_path / "a.mkv", 0.3)
+
+    def all_of(wanted) -> None:
+        with VideoFile(tmp_path / "a.mkv", height=180, max_hours=1) as file:
+            for _ in file.wanted_frames(wanted):
+                pass
+
+    for wanted in (lambda _: True, lambda _: None):
+        with pytest.raises(VideoUnavailable, match="cut off"):
+            all_of(wanted)
+    with pytest.raises(ZeroDivisionError):
+        all_of(lambda _: 1 / 0)
+
+
+def test_a_reader_who_leaves_early_leaves_no_thread(tmp_path):
+    draw_video(tmp_path / "a.mp4", duration_s=8)
+    before = threading.active_count()
+    with VideoFile(tmp_path / "a.mp4", height=180, max_hours=1) as file:
+        for _ in file.wanted_frames(lambda _: True):
+            break
+    gc.collect()
+    assert threading.active_count() == before
 
 
 # ---- odd and bad files

@@ -118,8 +118,8 @@ def extract_frames(source: Path, target: Path, video_id: str, settings: Settings
     sampler = Sampler(video_id, candidates_per_second=settings.candidates_per_second, probe_share=settings.probe_share)
 
     def frames(file: VideoFile) -> Iterator[Frame]:
-        for frame in file.frames():
-            role = sampler.decide(frame)
+        for frame, occasion in file.wanted_frames(sampler.notice):
+            role = sampler.decide(frame, occasion)
             if role is not None:
                 kept[role] += 1
                 rgb = frame.picture()

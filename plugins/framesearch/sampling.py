@@ -6,22 +6,24 @@ share is set apart as probe frames, taken between the others: queries whose righ
 """
 
 import hashlib
-from collections import deque
+import math
+from enum import Enum
 from typing import Protocol
 
 import numpy as np
 
-from framesearch.images.pixels import correlation, difference, luma_change, thumbnail
+from framesearch.images.pixels import correlation, difference, luma_change
 from framesearch.records import FrameRole
 
 VISIBLE_CHANGE = 0.015  # `pixels.difference`: grain and compression noise of a still scene stay below a third of it
+_EVIDENT_CHANGE = 12.0  # grey levels, of single brightness samples: more than the coarsest grain makes
 LONGEST_GAP_S = 1.0  # between kept frames, however still the picture
 
 # A new shot looks unlike the frame before it, and changes far more than the frames before it did.
 _CUT_CHANGE = 4.0  # grey levels: less is no cut even between dark pictures
 _CUT_RATIO = 3.0  # to the average change of the frames before
 _CUT_CORRELATION = 0.6  # a fast pan keeps more than this from one frame to the next
-_REMEMBERED_CHANGES = 8  # frames
+_MEMORY = 0.85  # weight of the past in the average change, a frame: about a quarter of a second
 
 # Index frames before the first and second probe frame, so that even a short video has them.
 _FIRST_PROBES = ((1, 3), (3, 6))
@@ -34,7 +36,7 @@ class Candidate(Protocol):
     luma: np.ndarray
 
     def picture(self) -> np.ndarray:
-        """The picture; asked for only where the decision needs it."""
+        """The picture; asked for only where the decision needs it, at latest when the next frame is kept."""
 
 
 class ShotDetector:
@@ -42,67 +44,84 @@ class ShotDetector:
 
     def __init__(self) -> None:
         self._before: np.ndarray | None = None
-        self._changes: deque[float] = deque(maxlen=_REMEMBERED_CHANGES)
+        self._usual = 0.0
 
     def starts_shot(self, luma: np.ndarray) -> bool:
         """Whether a shot starts with the frame of these samples, uint8 of a fixed shape; the first frame does."""
         before, self._before = self._before, luma
-        if before is None:
+        if before is None or before.shape != luma.shape:
             return True
         change = luma_change(before, luma)
-        usual = sum(self._changes) / len(self._changes) if self._changes else 0.0
-        if change > max(_CUT_CHANGE, _CUT_RATIO * usual) and correlation(before, luma) < _CUT_CORRELATION:
-            self._changes.clear()
+        if change > max(_CUT_CHANGE, _CUT_RATIO * self._usual) and correlation(before, luma) < _CUT_CORRELATION:
             return True
-        self._changes.append(change)
+        self._usual = _MEMORY * self._usual + (1 - _MEMORY) * change
         return False
+
+
+class Occasion(Enum):
+    """Why a frame is looked at at all."""
+
+    SHOT = "the first of its shot"
+    TICK = "the first since a tick of the sampling grid"
+    BETWEEN = "the first since the middle between two ticks"
 
 
 class Sampler:
     """Decides about the frames of one video, which must all pass by in order of presentation.
 
-    The same frames of the same `video_id` get the same decisions, always.
+    In two steps, which may run in two threads: `notice` looks briefly at every frame, `decide` closely at those
+    noticed. The same frames of the same `video_id` get the same decisions, always.
 
     Args:
-        candidates_per_second: most index frames a second within a shot.
+        candidates_per_second: ticks of the sampling grid, and so most index frames a second within a shot.
         probe_share: probe frames per index frame.
     """
 
     def __init__(self, video_id: str, *, candidates_per_second: float, probe_share: float) -> None:
         self._pace, self._probe_share = candidates_per_second, probe_share
         self._shots = ShotDetector()
+        self._half_tick = -1  # of the last frame noticed
         self._rng = np.random.default_rng(list(hashlib.sha256(video_id.encode()).digest()[:8]))
-        self._tick = -1  # of the last candidate
-        self._kept_s = -np.inf
-        self._kept: np.ndarray | None = None  # thumbnail of the last index frame
+        self._kept: Candidate | None = None  # the last index frame
         self._probes = 0
         self._until_probe = self._frames_to_next_probe()
-        self._probe_from_s = np.inf  # where a probe frame is due: the middle between two candidates
+        self._probe_from_s = np.inf  # where a probe frame is due: the middle between two ticks
 
-    def decide(self, frame: Candidate) -> FrameRole | None:
-        """What the next frame is kept for; None where it is not kept."""
-        now = frame.timestamp_s
-        tick = int(now * self._pace + 1e-6)
-        on_grid, self._tick = tick > self._tick, tick
+    def notice(self, frame: Candidate) -> Occasion | None:
+        """Whether the next frame is to be decided about, and why."""
+        half_tick = int(2 * frame.timestamp_s * self._pace + 1e-6)
+        before, self._half_tick = self._half_tick, half_tick
         if self._shots.starts_shot(frame.luma):
-            return self._keep(now, thumbnail(frame.picture()))
-        overdue = now - self._kept_s >= LONGEST_GAP_S - 0.5 / self._pace
-        if now >= self._probe_from_s and not (on_grid and overdue):
+            return Occasion.SHOT
+        if half_tick // 2 > before // 2:
+            return Occasion.TICK
+        return Occasion.BETWEEN if half_tick > before else None
+
+    def decide(self, frame: Candidate, occasion: Occasion) -> FrameRole | None:
+        """What the next noticed frame is kept for; None where it is not kept."""
+        if self._kept is None or occasion is Occasion.SHOT:
+            return self._keep(frame)
+        overdue = frame.timestamp_s - self._kept.timestamp_s >= LONGEST_GAP_S - 0.5 / self._pace
+        on_grid = occasion is Occasion.TICK
+        if frame.timestamp_s >= self._probe_from_s and not (on_grid and overdue):
             return self._set_apart()
-        if not on_grid:
-            return None
-        shown = thumbnail(frame.picture())
-        if overdue or self._kept is None or difference(shown, self._kept) > VISIBLE_CHANGE:
-            return self._keep(now, shown)
+        if on_grid and (overdue or self._differs(frame, self._kept)):
+            return self._keep(frame)
         return None
 
-    def _keep(self, now: float, shown: np.ndarray) -> FrameRole:
-        self._kept_s, self._kept = now, shown
+    @staticmethod
+    def _differs(frame: Candidate, kept: Candidate) -> bool:
+        """Whether the frame differs visibly from the last one kept."""
+        if kept.luma.shape != frame.luma.shape or luma_change(kept.luma, frame.luma) > _EVIDENT_CHANGE:
+            return True
+        return difference(kept.picture(), frame.picture()) > VISIBLE_CHANGE
+
+    def _keep(self, frame: Candidate) -> FrameRole:
+        self._kept = frame
         self._until_probe -= 1
         if self._until_probe <= 0 and self._probe_from_s == np.inf:
-            self._probe_from_s = (self._tick + 0.5) / self._pace
-            if self._probe_from_s <= now:  # a shot that started in the later half of a tick
-                self._probe_from_s += 1 / self._pace
+            middles = math.floor(frame.timestamp_s * self._pace - 0.5 + 1e-6) + 1  # passed by now
+            self._probe_from_s = (middles + 0.5) / self._pace
         return FrameRole.INDEX
 
     def _set_apart(self) -> FrameRole:

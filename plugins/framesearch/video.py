@@ -5,12 +5,14 @@ Every frame is decoded, but only those that somebody asks the picture of are sca
 small size: decoding is nearly all that reading a video costs.
 """
 
+import contextlib
 import logging
-from collections.abc import Iterator
-from contextlib import suppress
+import queue
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import av
 import av.logging
@@ -23,13 +25,15 @@ from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
 from framesearch.errors import VideoUnavailable
-from framesearch.images.pixels import sample_points
 from framesearch.records import Reason
 
 log = logging.getLogger(__name__)
 
+Found = TypeVar("Found")
+
 DECODER_THREADS = 2  # a video: more is gained by reading several videos at a time
-LUMA = (24, 32)  # height, width of the brightness samples that every frame carries
+_BATCH, _BATCH_PIXELS = 8, 1 << 24  # wanted frames handed on together, fewer where they are large
+LUMA = (12, 16)  # rows, columns of brightness samples: each costs every frame a look into main memory
 
 # Containers that hold their own pictures. Without this list FFmpeg takes a text file for a film of its letters, and
 # playlist formats (HLS, concat, ...) open whatever other files they name.
@@ -53,18 +57,24 @@ class DecodedFrame:
 
     Attributes:
         timestamp_s: presentation time, seconds.
-        luma: brightness sampled at `LUMA` points, uint8 (24, 32); of no use but for comparing frames of one video.
+        luma: brightness sampled at `LUMA` points, uint8, for comparing frames of one video.
     """
 
-    __slots__ = ("_frame", "_reader", "luma", "timestamp_s")
+    __slots__ = ("_frame", "_reader", "_rgb", "luma", "timestamp_s")
 
     def __init__(self, timestamp_s: float, luma: np.ndarray, frame: VideoFrame, reader: "VideoFile") -> None:
         self.timestamp_s, self.luma = timestamp_s, luma
-        self._frame, self._reader = frame, reader
+        self._frame: VideoFrame | None = frame
+        self._reader = reader
+        self._rgb: np.ndarray | None = None
 
     def picture(self) -> np.ndarray:
         """The picture upright, in display aspect, no higher than the reader's height: RGB uint8 (H, W, 3)."""
-        return self._reader._convert(self._frame)
+        if self._rgb is None:
+            assert self._frame is not None
+            self._rgb = self._reader._convert(self._frame)
+            self._frame = None  # large
+        return self._rgb
 
 
 class VideoFile:
@@ -86,6 +96,8 @@ class VideoFile:
         try:
             self._stream = self._picture_stream()
             self._origin_s = self._origin()
+            self._pixels = _area(self._stream)
+            self._pixel_aspect = float(self._stream.sample_aspect_ratio or 1)
             stated_us = self._container.duration
             self._stated_s = stated_us / av.time_base if stated_us and stated_us > 0 else 0.0
             self._refuse_longer(self._stated_s)
@@ -178,23 +190,79 @@ class VideoFile:
                 yield DecodedFrame(timestamp_s, _luma(frame), frame, self)
         self._check_whole(packets, decoded, pictures)
 
+    def wanted_frames(self, wanted: Callable[[DecodedFrame], Found | None]) -> Iterator[tuple[DecodedFrame, Found]]:
+        """The frames that are wanted, each with what `wanted` says of it; None passes a frame over.
+
+        Decoding goes on in a thread of its own, which also asks `wanted` about every frame, while the caller works on
+        the last wanted ones.
+
+        Raises:
+            VideoUnavailable: as `frames` does.
+        """
+        ahead: queue.Queue[list[tuple[DecodedFrame, Found]] | BaseException | None] = queue.Queue(1)
+        left = threading.Event()
+
+        def hand_over(item: list[tuple[DecodedFrame, Found]] | BaseException | None) -> None:
+            while not left.is_set():
+                with contextlib.suppress(queue.Full):
+                    return ahead.put(item, timeout=0.1)
+            raise _NobodyReads
+
+        def decode() -> None:
+            batch: list[tuple[DecodedFrame, Found]] = []
+            end: BaseException | None = None
+            try:
+                for frame in self.frames():
+                    found = wanted(frame)
+                    if found is not None:
+                        batch.append((frame, found))
+                        if len(batch) == _BATCH or len(batch) * self._pixels >= _BATCH_PIXELS:
+                            hand_over(batch)
+                            batch = []
+            except _NobodyReads:
+                return
+            except BaseException as error:
+                end = error
+            with contextlib.suppress(_NobodyReads):
+                hand_over(batch)
+                hand_over(end)
+
+        decoder = threading.Thread(target=decode, name=f"decode {self._path.name}", daemon=True)
+        decoder.start()
+        try:
+            while (item := ahead.get()) is not None:
+                if isinstance(item, BaseException):
+                    raise item
+                yield from item
+        finally:
+            left.set()
+            decoder.join()
+
     def _packets(self) -> Iterator[Packet]:
         """The packets of the video stream; those of the others only tell how far the file goes."""
+        # A packet's own time base is the stream's; asking every packet would build a Fraction each time.
+        unit_s = [float(stream.time_base or 0) for stream in self._container.streams]
+        wanted = self._stream.index
         try:
             for packet in self._container.demux():
-                if packet.stream_index == self._stream.index and not packet.is_corrupt:
+                stream = packet.stream_index
+                if packet.is_corrupt:
+                    continue
+                if stream == wanted:
                     yield packet
                 end = packet.pts if packet.pts is not None else packet.dts
-                if end is not None and packet.time_base is not None and not packet.is_corrupt:
-                    end_s = (end + (packet.duration or 0)) * float(packet.time_base) - self._origin_s
-                    self._read_to_s = max(self._read_to_s, end_s)
+                if end is not None and stream < len(unit_s):  # some files bring new streams as they go
+                    end_s = (end + (packet.duration or 0)) * unit_s[stream] - self._origin_s
+                    if end_s > self._read_to_s:
+                        self._read_to_s = end_s
         except av.FFmpegError as error:
             log.warning("%s: reading stopped at %.1f s: %s", self._path.name, self._read_to_s, error)
 
     def _decode(self, packet: Packet) -> list[VideoFrame]:
-        with suppress(av.FFmpegError):  # a damaged packet costs its own frame
+        try:
             return packet.decode()  # type: ignore[return-value]
-        return []
+        except av.FFmpegError:  # a damaged packet costs its own frame
+            return []
 
     def _check_whole(self, packets: int, decoded: int, pictures: int) -> None:
         name = self._path.name
@@ -218,16 +286,23 @@ class VideoFile:
 
     def _convert(self, frame: VideoFrame) -> np.ndarray:
         turns = round(frame.rotation / 90) % 4
-        aspect = float(self._stream.sample_aspect_ratio or 1) or 1.0
-        shown_width, shown_height = frame.width * aspect, float(frame.height)
-        scale = min(1.0, self._height / (shown_height if turns % 2 == 0 else shown_width))
-        width, height = max(1, round(shown_width * scale)), max(1, round(shown_height * scale))
+        width, height = self._shown_size(frame.width, frame.height, sideways=turns % 2 == 1)
         # In two steps: scaling to YUV, then colouring the small picture, is a third of the work of both at once.
         small = self._shrink.reformat(frame, width, height, _scaled_format(frame), interpolation=_SCALING, threads=1)
         untagged_hd = frame.colorspace == _UNTAGGED and frame.height >= _HD_HEIGHT
         source = Colorspace.ITU709 if untagged_hd else None
         rgb = self._colour.reformat(small, format="rgb24", src_colorspace=source, threads=1).to_ndarray()
         return np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb
+
+    def _shown_size(self, width: int, height: int, *, sideways: bool) -> tuple[int, int]:
+        """Width and height of the picture, before it is turned, in square pixels and not above the reader's height."""
+        shown_width = width * self._pixel_aspect
+        scale = min(1.0, self._height / (shown_width if sideways else height))
+        return max(1, round(shown_width * scale)), max(1, round(height * scale))
+
+
+class _NobodyReads(Exception):
+    """The caller left before the end of the video."""
 
 
 _NO_STREAM = Reason.NO_VIDEO_STREAM
@@ -249,9 +324,15 @@ def _scaled_format(frame: VideoFrame) -> str:
 
 def _luma(frame: VideoFrame) -> np.ndarray:
     plane = frame.planes[0]
-    rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)  # type: ignore[call-overload]
     bits = frame.format.components[0].bits
-    if bits > 8:
-        points = sample_points(rows.view(np.uint16)[:, : plane.width], *LUMA)
-        return (points >> (bits - 8)).astype(np.uint8)
-    return sample_points(rows[:, : plane.width], *LUMA)
+    size = 2 if bits > 8 else 1
+    rows, columns = max(1, plane.height // LUMA[0]), max(1, plane.width // LUMA[1])
+    shape = min(LUMA[0], plane.height), min(LUMA[1], plane.width)
+    points: np.ndarray = np.ndarray(
+        shape,
+        np.uint16 if bits > 8 else np.uint8,
+        plane,  # type: ignore[arg-type]
+        offset=rows // 2 * plane.line_size + columns // 2 * size,  # the middles of the cells
+        strides=(rows * plane.line_size, columns * size),
+    )
+    return (points >> (bits - 8)).astype(np.uint8) if bits > 8 else points.copy()
