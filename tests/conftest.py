@@ -41,3 +41,7 @@ def fresh_storage(fresh_settings: Settings) -> FolderStorage:
 def fresh_catalogue(fresh_settings: Settings) -> Catalogue:
     """An empty catalogue in the test's own home."""
     return open_catalogue(fresh_settings)
+
+
+# Shared by all test files: a fixture imported into each would be set up once for each, and a training takes its time.
+from training_fixtures import empty_database, fresh_registry, trained, unused_port  # noqa: F401

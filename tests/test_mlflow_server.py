@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from training_fixtures import empty_database, free_port, register_version  # noqa: F401
+from training_fixtures import free_port, register_version
 
 from framesearch.encoder import Encoder
 from framesearch.errors import InvalidSetting

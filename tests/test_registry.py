@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from training_fixtures import empty_database, fresh_registry, register_version, unused_port  # noqa: F401
+from training_fixtures import register_version
 
 from framesearch.encoder import Encoder
 from framesearch.errors import (

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from stored_frames import picture
-from training_fixtures import Trained, trained  # noqa: F401
+from training_fixtures import Trained
 
 from framesearch.encoder import Encoder
 from framesearch.images.pixels import resize
@@ -109,7 +109,7 @@ def test_a_view_embeds_closer_to_its_own_frame_than_to_others(trained, registry)
 
 def test_a_challenger_is_judged_against_the_champion_on_the_same_queries(trained, registry):
     registry.promote(trained.outcome.model_version, "first")
-    outcome = train(trained.settings, family="convolutional", minutes=0.05)
+    outcome = train(trained.settings, family="convolutional", minutes=0.05)  # hardly trained: it need not be good
     assert outcome.metrics["champion/r1"] == pytest.approx(trained.outcome.metrics["r1"], abs=1e-9)
     assert outcome.metrics["queries"] == trained.outcome.metrics["queries"]
     assert outcome.better is (outcome.metrics["difference_low"] > 0)
@@ -121,6 +121,26 @@ def test_a_challenger_is_judged_against_the_champion_on_the_same_queries(trained
     assert (
         registry.client.get_run(outcome.run_id).data.tags["warm_start"] == "no"
     )  # another family: nothing to take over
+
+
+def test_training_goes_on_from_a_champion_of_the_same_family(trained, registry):
+    import mlflow
+
+    from training import runs
+    from training.families import family_named
+
+    mlflow.set_tracking_uri(registry.uri)
+    champion = registry.version(trained.outcome.model_version)
+    family = family_named("contrastive")
+    model = family.build()
+    assert runs._start_from(champion, family, model) == champion.version
+    pictures = np.stack([resize(picture(0, time_s), 96, 96) for time_s in (1.0, 4.0)])
+    embedded = Encoder(registry.encoder_file(champion.version)).embed(list(pictures))
+    assert np.abs(np.asarray(model(pictures, training=False)["embedding"]) - embedded).max() < 1e-4
+
+    other = family_named("convolutional")
+    assert runs._start_from(champion, other, other.build()) is None
+    assert runs._start_from(None, family, family.build()) is None
 
 
 class TestVerdict:

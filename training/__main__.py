@@ -18,6 +18,7 @@ from typing import Any
 
 from framesearch.catalogue import open_catalogue
 from framesearch.errors import FramesearchError, NotEnoughFrames, RegistryUnreachable
+from framesearch.registry import Registry, is_unreachable
 from framesearch.settings import settings
 from framesearch.storage import open_storage
 from training import dataset, judge
@@ -60,13 +61,11 @@ def _train(given: argparse.Namespace) -> tuple[int, dict[str, Any]]:
     signal.signal(signal.SIGINT, _stop)
     try:
         chosen = settings()
-        from framesearch.registry import Registry, is_unreachable
-
-        patience = {name: value for name, value in PATIENCE.items() if name not in os.environ}
         # What can go wrong soon goes wrong before TensorFlow takes its seconds, and the training its minutes.
-        Registry(chosen).check()
         catalogue, storage = open_catalogue(chosen), open_storage(chosen)
         surveyed, plan = dataset.survey(catalogue, storage), judge.plan_exam(catalogue, storage)
+        patience = {name: value for name, value in PATIENCE.items() if name not in os.environ}
+        Registry(chosen).check()
         os.environ.update(patience)
         from training import runs
 

@@ -21,7 +21,7 @@ USUAL_MINUTES = 7.0  # the minutes for which a family's `passes` are meant
 MIN_STEPS = 40  # fewer teach nothing; a catalogue of few frames gets small batches instead
 EPOCHS = 20  # at most: where passes are shorter than a twentieth of the training, an epoch is that twentieth ...
 MIN_EPOCH_STEPS = 4  # ... or this many steps
-SETTLING_STEPS = 20  # see `_settle`
+SETTLING_STEPS, SETTLING_MOMENTUM = 20, 0.85  # see `_settle`
 TEST_FRAMES = 96  # of an epoch's test batch
 TIMED_STEPS = 5  # the step time is measured on these, after the first, which compiles
 AHEAD = 3  # batches prepared while the device computes
@@ -167,17 +167,21 @@ def _settle(model: keras.Model, family: Family, batches: Iterator[tuple[np.ndarr
     They average over the last few dozen steps and start from a guess; after a short training both still show, and
     the encoder that ships uses nothing but them.
     """
-    if not any(isinstance(layer, keras.layers.BatchNormalization) for layer in model._flatten_layers()):
-        return
+    layers = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
+    momenta = [layer.momentum for layer in layers]
+    for layer in layers:
+        layer.momentum = SETTLING_MOMENTUM
 
-    @tf.function
+    @tf.function  # a new one, which reads the momenta anew
     def forward(views: tf.Tensor, clean: tf.Tensor) -> None:
         family.losses(model, views, clean, True)
 
-    for number, (views, clean) in zip(range(SETTLING_STEPS), batches, strict=False):
+    for number, (views, clean) in zip(range(SETTLING_STEPS if layers else 0), batches, strict=False):
         forward(tf.constant(views), tf.constant(clean))
-        if number >= 2 and time.monotonic() > until:  # the machine became slower than it was when this was planned
+        if number >= 4 and time.monotonic() > until:  # the machine became slower than it was when this was planned
             break
+    for layer, momentum in zip(layers, momenta, strict=True):
+        layer.momentum = momentum
 
 
 def _test_batch(family: Family, dataset: Dataset, seed: int) -> tuple[np.ndarray, np.ndarray] | None:
