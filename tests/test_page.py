@@ -177,17 +177,16 @@ class RunningPage:
             assert time.monotonic() < deadline, "the page does not answer"
             time.sleep(0.2)
 
-    def status(self, path: str, **headers: str) -> int:
+    def fetch(self, path: str, **headers: str) -> tuple[int, bytes]:
+        """Status and body; status 0 where nothing answers."""
+        request = urllib.request.Request(self.address + path, headers=headers)
         try:
-            with urllib.request.urlopen(
-                urllib.request.Request(self.address + path, headers=headers), timeout=10
-            ) as got:
-                got.read()
-                return got.status
+            with urllib.request.urlopen(request, timeout=10) as got:
+                return got.status, got.read()
         except urllib.error.HTTPError as error:
-            return error.code
+            return error.code, error.read()
         except OSError:
-            return 0
+            return 0, b""
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)

@@ -33,6 +33,8 @@ STILL_SHARE = 0.95  # of the neighbours called still that are to be
 CLEAN_KEPT = 0.95  # share of the undistorted probes that are to be found: for it precision yields,
 LEAST_PRECISION = 0.9  # but no further than this
 LEAST_PAIRS = 20  # below, a share says nothing
+ENOUGH_PAIRS = 60  # so many are asked though the time is spent
+NEIGHBOURS = 3  # pairs of neighbouring frames compared for each probe
 THUMBNAIL = 112  # pixels
 
 
@@ -57,7 +59,7 @@ def calibrate(bundle: Bundle, storage: Storage, *, precision: float, budget_s: f
 
     Args:
         precision: share of the pictures called found that are to name the right video.
-        budget_s: wall-clock seconds after which no further probe is tried.
+        budget_s: wall-clock seconds after which no further probe is tried; none at all where negative.
 
     Returns:
         The calibration; `Calibration()` with its defaults where there are too few probe frames.
@@ -66,8 +68,8 @@ def calibrate(bundle: Bundle, storage: Storage, *, precision: float, budget_s: f
     rng = np.random.default_rng(seed)
     thumbnails = _Thumbnails(bundle, storage)
     scores = _Scores()
-    for video, timestamp_s, rgb in _probes(bundle, storage, rng):
-        if time.monotonic() - started > budget_s:
+    for video, timestamp_s, rgb in _probes(bundle, storage, rng) if budget_s >= 0 else ():
+        if time.monotonic() - started > budget_s and len(scores.own) >= ENOUGH_PAIRS:
             break
         _ask(bundle, thumbnails, scores, video, timestamp_s, rgb, rng)
     seconds = time.monotonic() - started
@@ -99,7 +101,7 @@ def _probes(bundle: Bundle, storage: Storage, rng: np.random.Generator) -> Itera
             with storage.open(layout.frames(bundle.videos[video].video_id)) as file:
                 times, qualities = tables.read_frame_times(file, FrameRole.PROBE)
         except FramesearchError as error:
-            log.warning("calibration passes over %s: %s", bundle.videos[video].video_id, error)
+            log.debug("calibration passes over %s: %s", bundle.videos[video].video_id, error)
             continue
         times = times[qualities >= BLANK_QUALITY]
         picked = rng.permutation(len(times))[:each]
@@ -111,7 +113,7 @@ def _probes(bundle: Bundle, storage: Storage, rng: np.random.Generator) -> Itera
                 frame = tables.read_frames_at(file, [timestamp_s])[timestamp_s]
             yield video, timestamp_s, decode_jpeg(frame.jpeg)
         except (FramesearchError, KeyError) as error:
-            log.warning("calibration passes over %s: %s", bundle.videos[video].video_id, error)
+            log.debug("calibration passes over %s: %s", bundle.videos[video].video_id, error)
 
 
 def _ask(
@@ -166,10 +168,10 @@ def _compare_neighbours(
     rows = bundle.rows_of(video)
     if len(rows) < 2:
         return
-    row = int(rng.integers(rows.start, rows.stop - 1))
-    one, other = bundle.index.vectors(range(row, row + 2))
-    scores.neighbours.append(float(one @ other / (np.linalg.norm(one) * np.linalg.norm(other))))
-    scores.neighbours_same.append(thumbnails.correlation(row, thumbnails.of(row + 1)) > STILL)
+    for row in rng.integers(rows.start, rows.stop - 1, NEIGHBOURS):
+        one, other = bundle.index.vectors(range(row, row + 2))
+        scores.neighbours.append(float(one @ other / (np.linalg.norm(one) * np.linalg.norm(other))))
+        scores.neighbours_same.append(thumbnails.correlation(int(row), thumbnails.of(int(row) + 1)) > STILL)
 
 
 def _shuffled(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -166,7 +166,7 @@ def run(
         from framesearch.settings import settings
 
         with _Bars() as bars:
-            report = run_line([_place(url) for url in playlists or []], settings(), bars.step, bars.approve)
+            report = run_line(playlists or [], settings(), bars.step, bars.approve)
         _out.print(
             f"{report.listed} playlists listed, {report.extracted} videos extracted with {report.frames} frames, "
             f"{report.embedded} embedded"
@@ -184,11 +184,6 @@ def run(
             _err.print(f"[red]{escape(problem)}[/]")
         if report.problems:
             raise typer.Exit(1)
-
-
-def _place(playlist: str) -> str:
-    """A folder by its absolute path, so that it stays the same playlist from wherever it is named."""
-    return playlist if "://" in playlist or not Path(playlist).exists() else str(Path(playlist).resolve())
 
 
 class _Bars:

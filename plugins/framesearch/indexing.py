@@ -55,7 +55,7 @@ log = logging.getLogger(__name__)
 
 RETRAIN_ROWS = 2.0  # a quantiser is fitted anew when the index has grown by this factor
 RECALIBRATE_ROWS = 1.2  # and scores are measured anew by this one
-CALIBRATION_S = 15.0  # at most, of a build
+CALIBRATION_S = 12.0  # at most, of a build
 CHECKED_ROWS = 64
 CHECKED_SIMILARITY = 0.98  # of a stored frame, embedded again, with its own row: quantisation costs less
 CHECKED_SHARE = 0.95
@@ -340,7 +340,7 @@ def _check(bundle: Bundle, storage: Storage) -> None:
             pictures += [decode_jpeg(frame.jpeg) for frame in frames.values()]
             rows += [chosen[time] for time in frames]
         except FramesearchError as error:
-            log.warning("the check passes over video %s: %s", bundle.videos[video].video_id, error)
+            log.debug("the check passes over video %s: %s", bundle.videos[video].video_id, error)
             pictures = pictures[: len(rows)]
     if not rows:
         log.warning("index %s could not be checked: none of its frames is in storage", bundle.card.index_id)

@@ -15,7 +15,7 @@ from typing import Protocol
 from framesearch import indexing, ingest, trainer
 from framesearch.catalogue import Catalogue, open_catalogue
 from framesearch.encoder import Encoder
-from framesearch.errors import FramesearchError, NoChampion, NotEnoughFrames, VideoUnavailable
+from framesearch.errors import FramesearchError, NoChampion, NotEnoughFrames
 from framesearch.records import IndexBuild
 from framesearch.registry import ModelVersion, Registry
 from framesearch.settings import Settings
@@ -115,10 +115,10 @@ def _ingest(
                 try:
                     report.frames += done.result().index_frames
                     report.extracted += 1
-                except FramesearchError as error:
+                except Exception as error:  # whatever it is, the other videos go on
                     report.left_out[titles[video_id]] = str(error)
-                    level = logging.INFO if isinstance(error, VideoUnavailable) else logging.WARNING
-                    log.log(level, "video %s left out: %s", video_id, error)
+                    expected = isinstance(error, FramesearchError)
+                    log.warning("video %s left out: %s", video_id, error, exc_info=None if expected else error)
                 step.advance(titles[video_id])
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)  # stopped by a person: begin no further video

@@ -34,7 +34,7 @@ class Place:
 
 def embed_views(bundle: Bundle, rgb: np.ndarray) -> tuple[list[str], np.ndarray]:
     """The names of a picture's views and their embeddings, float32 (V, D)."""
-    readings = views(rgb)
+    readings = views(rgb, bundle.encoder.height, bundle.encoder.width)
     return list(readings), bundle.encoder.embed(list(readings.values()))
 
 

@@ -4,8 +4,9 @@ An index knows frames as their video shows them. Searching with each view and ke
 and letterboxed pictures that the picture as it is would miss, without teaching the encoder anything.
 """
 
-import cv2
 import numpy as np
+
+from framesearch.images.pixels import resize
 
 _SAME = 14  # levels of 255: how far noise and compression move a plain border's colour
 _OUTLIERS = 0.03  # share of a line's pixels that may differ: dust, ringing, a logo's edge
@@ -14,11 +15,16 @@ _LEAST_CUT = 0.015  # of a side: encoders forgive less than that by themselves
 _LOOKED_AT = 480  # pixels of the longer side while looking for borders
 
 
-def views(rgb: np.ndarray) -> dict[str, np.ndarray]:
-    """The readings of a picture by name: `original`, `mirrored` and, where it has borders, `trimmed` and both."""
-    found = {"original": rgb, "mirrored": mirror(rgb)}
-    trimmed = trim(rgb)
-    if trimmed is not None:
+def views(rgb: np.ndarray, height: int, width: int) -> dict[str, np.ndarray]:
+    """The readings of a picture by name, each squashed to `height` x `width` as an encoder takes it.
+
+    `original`, `mirrored` and, where there are borders to cut, `trimmed` and `trimmed and mirrored`.
+    """
+    original = resize(rgb, height, width)
+    found = {"original": original, "mirrored": mirror(original)}
+    cut = trim(rgb)
+    if cut is not None:
+        trimmed = resize(cut, height, width)
         found |= {"trimmed": trimmed, "trimmed and mirrored": mirror(trimmed)}
     return found
 
@@ -35,7 +41,7 @@ def trim(rgb: np.ndarray) -> np.ndarray | None:
     """
     height, width = rgb.shape[:2]
     scale = min(1.0, _LOOKED_AT / max(height, width))
-    small = cv2.resize(rgb, (max(1, round(width * scale)), max(1, round(height * scale))), interpolation=cv2.INTER_AREA)
+    small = resize(rgb, max(1, round(height * scale)), max(1, round(width * scale)))
     top, bottom, left, right = 0, small.shape[0], 0, small.shape[1]
     for _ in range(2):  # a bar across the top is plain only where the bars at its ends are cut, and the other way round
         above, below = _plain_lines(small[top:bottom, left:right])
@@ -62,7 +68,9 @@ def _plain_lines(rgb: np.ndarray) -> tuple[int, int]:
 
 
 def _plain_run(rgb: np.ndarray) -> int:
-    colour = np.median(rgb[0], axis=0)
-    differs = (np.abs(rgb.astype(np.int16) - colour.astype(np.int16)) > _SAME).any(axis=2)
-    plain = differs.mean(axis=1) <= _OUTLIERS
-    return len(plain) if plain.all() else int(np.argmin(plain))
+    colour = np.median(rgb[0], axis=0).astype(np.int16)
+    for number, line in enumerate(rgb):
+        differs = (np.abs(line.astype(np.int16) - colour) > _SAME).any(axis=1)
+        if differs.mean() > _OUTLIERS:
+            return number
+    return len(rgb)
