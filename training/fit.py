@@ -23,7 +23,8 @@ EPOCHS = 20  # at most: where passes are shorter than a twentieth of the trainin
 MIN_EPOCH_STEPS = 4  # ... or this many steps
 SETTLING_STEPS, SETTLING_MOMENTUM = 20, 0.85  # see `_settle`
 TEST_FRAMES = 96  # of an epoch's test batch
-TIMED_STEPS = 5  # the step time is measured on these, after the first, which compiles
+TIMED_STEPS = 5  # before the step time is known: the first compiles
+RECENT_STEPS = 15  # whose median is the step time
 AHEAD = 3  # batches prepared while the device computes
 
 
@@ -33,7 +34,7 @@ class Fit:
 
     Attributes:
         wanted_steps: by the number of frames and the family's passes.
-        planned_steps: what fits into the minutes at the measured step time.
+        planned_steps: what fitted into the minutes at the step time measured last.
         steps: done.
         step_s: median seconds a step.
         seconds: in all.
@@ -84,6 +85,7 @@ def fit(
     step_times: list[float] = []
     sums: dict[str, float] = {}
     in_epoch = 0
+    begun = time.monotonic()
     with _BatchFeed(family, dataset, batch, seed) as batches:
         for number, (views, clean) in enumerate(batches):
             elapsed = time.monotonic() - started
@@ -91,22 +93,23 @@ def fit(
             if progress >= 1.0 and number > 0:
                 break
             optimizer.learning_rate.assign(_rate(family, number, progress, result.planned_steps) * peak)
-            begun = time.monotonic()
             for name, value in step(views, clean).items():
                 sums[name] = sums.get(name, 0.0) + float(value)
-            step_times.append(time.monotonic() - begun)
+            step_times.append(time.monotonic() - begun)  # waiting for the batch included
             in_epoch += 1
             result.steps = number + 1
-            if number == TIMED_STEPS:
-                step_s = float(np.median(step_times[1:]))
-                reserve_s = 0.4 * step_s * (SETTLING_STEPS + EPOCHS)
-                fitting = number + int((bound_s - reserve_s - elapsed) / step_s)
+            if number >= TIMED_STEPS:  # planned anew each step: others may come and go on this machine
+                step_s = float(np.median(step_times[1:][-RECENT_STEPS:]))
+                reserve_s = 0.4 * step_s * (SETTLING_STEPS + EPOCHS / 2)
+                fitting = number + 1 + int((bound_s - reserve_s - (time.monotonic() - started)) / step_s)
                 result.planned_steps = max(number + 1, min(result.wanted_steps, fitting))
-                log.info("%d steps of %d frames planned, %.2f s a step", result.planned_steps, batch, step_s)
+            if number == TIMED_STEPS:
+                log.info("about %d steps of %d frames planned, %.2f s a step", result.planned_steps, batch, step_s)
             if in_epoch >= _epoch_steps(dataset, batch, result.planned_steps):
                 result.history.append(_row(result, sums, in_epoch, optimizer, model, family, test_batch))
                 on_epoch(result.history[-1])
                 sums, in_epoch = {}, 0
+            begun = time.monotonic()
         if in_epoch:
             result.history.append(_row(result, sums, in_epoch, optimizer, model, family, test_batch))
             on_epoch(result.history[-1])
