@@ -88,13 +88,13 @@ def _report(settings: Settings, outcome: Outcome) -> None:
 
 
 def _answer_example(settings: Settings) -> None:
-    example = example_query.write_example(settings)
+    example = example_query.answered_example(settings)
     if example is None:
-        _say("nothing is indexed yet, so there is no example to ask about")
+        _say("nothing is ingested yet, so there is no example to ask about")
         return
     _say(f"an example, a frame of “{example.title}” at {clock(example.timestamp_s)} that is not in the index:")
     _say(f"  $ framesearch search {example.picture}")
-    answer = example_query.ask(example.picture, settings)
+    answer = example.answer
     if answer.get("error"):
         _say(f"  {answer['error']}", "yellow")
     elif not answer["matches"]:

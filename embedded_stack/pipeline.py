@@ -25,6 +25,7 @@ _POLL_S = 1.0
 _PARSED_S = 120.0
 _SILENT_S = 60.0  # an API server that restarts answers again by then
 _OF_A_LOG = re.compile(r"^\d{4}-\d\d-\d\d [\d:,.]+ [A-Z]+ [\w.]+: ")  # a line that was logged before, elsewhere
+_TOLD = ("extract_frames", "plan_training", "train_challenger", "require_better")  # tasks whose skipping is news
 _SETTLED = 2  # polls without anything to do, after which nothing more will come by itself
 
 
@@ -191,8 +192,8 @@ class Pipeline:
                     label = task["rendered_map_index"] or ""
                     name = f"{task['task_id']} ({label})" if label else task["task_id"]
                     failures.append(Failure(dag_id, name, _reason(self._log(task)), self._log(task)))
-                elif task["state"] == "skipped" and (reason := _skip_reason(self._log(task))):
-                    skipped.append(f"{dag_id}, {task['task_id']}: {reason}")
+                elif task["task_id"] in _TOLD and (reason := _skip_reason(task, self._log(task))):
+                    skipped.append(reason)
         return Outcome(tuple(failures), tuple(dict.fromkeys(skipped)), self._approval)
 
     def _followed(self) -> list[dict[str, Any]]:
@@ -262,8 +263,10 @@ def _reason(log: Path) -> str:
     return errors[-1] if errors else "its log does not tell; it may have been killed"
 
 
-def _skip_reason(log: Path) -> str | None:
-    """Why a task had nothing to do; None where Airflow skipped it because of another."""
+def _skip_reason(task: Mapping[str, Any], log: Path) -> str | None:
+    """Why a task had nothing to do; None where it did something, or Airflow skipped it because of another."""
+    if task["state"] != "skipped":
+        return None
     return next((str(event["reason"]) for event in reversed(_events(log)) if "reason" in event), None)
 
 

@@ -18,17 +18,22 @@ from pathlib import Path
 import psutil
 import pytest
 from dotenv import dotenv_values
+from generated_videos import draw_video
 from rich.console import Console
 
 from embedded_stack import demo_feed, environment, playlists
+from embedded_stack.airflow_api import AirflowApi
 from embedded_stack.components import Component, components
 from embedded_stack.errors import PlaylistMissing, PortTaken, StackBusy
+from embedded_stack.pipeline import DAGS
 from embedded_stack.ports import check_ports, is_free
 from embedded_stack.processes import Processes
 from embedded_stack.progress import Progress, Row
 from framesearch.catalogue import open_catalogue
+from framesearch.indexing import current_build
 from framesearch.records import PlaylistListing
 from framesearch.settings import CONFIG_FILE, Settings
+from framesearch.storage import open_storage
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -209,7 +214,7 @@ def stack_command(*arguments: str, home: Path, **settings: str) -> subprocess.Co
         env={**os.environ, "FRAMESEARCH_HOME": str(home), **settings},
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=420,
         check=False,
     )
 
@@ -442,3 +447,56 @@ def test_without_a_terminal_each_step_is_told_once(tmp_path: Path):
         "ingest_playlists: extract_frames 1 of 4: Bikes",
         "ingest_playlists: extract_frames 2 of 4: Frogs",
     ]
+
+
+# ---- the whole
+
+
+@pytest.mark.stack
+@pytest.mark.timeout(900)
+def test_up_turns_a_folder_into_an_answer_takes_in_what_is_added_and_down_leaves_nothing(tmp_path: Path):
+    home, folder = tmp_path / "home", tmp_path / "my clips"
+    ports = {f"FRAMESEARCH_{name}_PORT": free_port() for name in ("AIRFLOW", "MLFLOW", "PAGE", "DEMO")}
+    chosen = {name: str(port) for name, port in ports.items()} | {"FRAMESEARCH_FIRST_TRAINING_MINUTES": "0.1"}
+    for number, title in enumerate(["Frogs & toads", "Bikes"]):
+        draw_video(folder / f"{title}.mp4", duration_s=30, seed=40 + number, scenes=6)
+    (folder / "Broken.mp4").write_bytes(b"no video")
+    try:
+        first = stack_command("up", str(folder), home=home, **chosen)
+        assert first.returncode == 0, first.stdout + first.stderr
+        assert "Broken.mp4" in first.stdout  # left out, and said so
+        assert "confidence" in first.stdout  # the example was answered
+        api = AirflowApi(f"http://127.0.0.1:{ports['FRAMESEARCH_AIRFLOW_PORT']}")
+        assert {run["state"] for dag_id in DAGS for run in api.dag_runs(dag_id)} == {"success"}
+        assert all(stat.S_IMODE(file.stat().st_mode) == 0o600 for file in (home / "secrets").iterdir())
+
+        # A component dies, a video is added: `up` again mends the one and takes in the other.
+        os.kill(Processes(home).records()["airflow-scheduler"].pid, signal.SIGKILL)
+        draw_video(folder / "Kites.mp4", duration_s=12, seed=50, scenes=3)
+        second = stack_command("up", home=home, **chosen)
+        assert second.returncode == 0, second.stdout + second.stderr
+        assert "had died" in second.stdout
+        settings = Settings(home=home)
+        build = current_build(open_storage(settings), open_catalogue(settings))
+        assert build is not None
+        assert build.videos == 3
+        assert {run["state"] for dag_id in DAGS for run in api.dag_runs(dag_id)} == {"success"}
+    finally:
+        down = stack_command("down", home=home, **chosen)
+    assert down.returncode == 0
+    assert all(is_free("127.0.0.1", port) for port in ports.values())
+    assert [process for process in psutil.process_iter() if works_in(process, home)] == []
+    assert (home / "catalogue.db").is_file()  # the data stays
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def works_in(process: psutil.Process, home: Path) -> bool:
+    try:
+        return is_alive(process) and (process.cwd() == str(home) or str(home) in " ".join(process.cmdline()))
+    except psutil.Error:
+        return False
