@@ -4,6 +4,7 @@ import errno
 import multiprocessing
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,22 @@ def test_scratch_is_gone_afterwards_whatever_happens(fresh_storage: FolderStorag
         (folder / "download.part").write_bytes(b"half")
         raise RuntimeError
     assert not folder.exists()
+
+
+def test_scratch_of_a_killed_process_is_swept_and_that_of_a_living_one_is_not(fresh_storage: FolderStorage):
+    reading, writing = os.pipe()
+    if (killed := os.fork()) == 0:
+        with fresh_storage.scratch() as folder:
+            (folder / "download.part").write_bytes(b"half")
+            os.write(writing, os.fsencode(folder))
+            os.kill(os.getpid(), signal.SIGKILL)
+    left = Path(os.fsdecode(os.read(reading, 4096)))
+    os.waitpid(killed, 0)
+    assert (left / "download.part").exists()
+    with fresh_storage.scratch() as living, fresh_storage.scratch() as other:
+        assert not left.exists()
+        assert living.is_dir()
+        assert other.is_dir()
 
 
 def test_a_storage_that_is_not_there_yet_is_refused_by_its_setting(tmp_path: Path):

@@ -151,13 +151,41 @@ class FolderStorage:
     def scratch(self) -> Iterator[Path]:
         try:
             self._scratch.mkdir(parents=True, exist_ok=True)
-            folder = Path(tempfile.mkdtemp(dir=self._scratch))
+            with (self._scratch / ".lock").open("w") as making:
+                fcntl.flock(making, fcntl.LOCK_EX)
+                self._sweep()
+                folder = Path(tempfile.mkdtemp(dir=self._scratch))
+                in_use = _locked(folder)
         except OSError as error:
             raise _full(error, self._scratch) from error
         try:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+            os.close(in_use)
+
+    def _sweep(self) -> None:
+        """Delete the scratch folders of processes that were killed: nobody holds their locks any more."""
+        for folder in self._scratch.iterdir():
+            if folder.is_dir():
+                with contextlib.suppress(OSError):  # held, or gone meanwhile
+                    os.close(_locked(folder))
+                    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _locked(folder: Path) -> int:
+    """A descriptor of the folder, locked for as long as it is open and this process lives.
+
+    Raises:
+        OSError: another holds the lock.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def open_storage(settings: Settings) -> Storage:
