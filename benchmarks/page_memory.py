@@ -28,6 +28,7 @@ from framesearch import indexing
 from framesearch.encoder import Encoder
 
 LIMIT_MB = 500
+REAL = 3  # videos with stored frames, so that matches have thumbnails to show
 
 
 def wait_for(address: str) -> None:
@@ -58,15 +59,19 @@ def main() -> None:
         library = SyntheticLibrary(Path(scratch, "home"), encoder)
         videos = asked.rows // 500
         library.list_videos(videos, 500)
+        runtime = Encoder(encoder, 1)
         for number in range(videos):
-            library.store_embeddings(number, 500, Encoder(encoder, 1).dimension)
-            library.store_frames(number, 500) if number < 3 else None
+            if number < REAL:
+                library.store_frames(number, 500)
+                indexing.embed_video(f"video{number}", runtime, "1", library.storage)
+            else:
+                library.store_embeddings(number, 500, runtime.dimension)
         build = indexing.build_index("1", encoder, library.catalogue, library.storage, library.settings)
         indexing.publish(build.index_id, library.catalogue, library.storage)
         shots = []
         for n in range(5):
             shots.append(Path(scratch, f"shot{n}.jpg"))
-            cv2.imwrite(str(shots[-1]), picture(1_000_000 + n, 1080, 1920))
+            cv2.imwrite(str(shots[-1]), picture(n % REAL * 100_000 + n, 1080, 1920))
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]

@@ -44,4 +44,5 @@ def fresh_catalogue(fresh_settings: Settings) -> Catalogue:
 
 
 # Shared by all test files: a fixture imported into each would be set up once for each, and a training takes its time.
+from index_fixtures import _calibrated_home, encoder_file, library, published, uncalibrated  # noqa: F401
 from training_fixtures import empty_database, fresh_registry, trained, unused_port  # noqa: F401

@@ -1,4 +1,7 @@
-"""Fixtures of a library ready to be embedded, and of one that is indexed and published."""
+"""Fixtures of a library ready to be embedded, and of one that is indexed and published.
+
+conftest imports this module: what takes long to load is imported where it is used.
+"""
 
 import shutil
 from dataclasses import dataclass
@@ -6,11 +9,8 @@ from pathlib import Path
 
 import pytest
 from stored_frames import store_video
-from thumbnail_encoder import write_thumbnail_encoder
 
-from framesearch import indexing
 from framesearch.catalogue import Catalogue, open_catalogue
-from framesearch.encoder import Encoder
 from framesearch.records import IndexBuild
 from framesearch.settings import Settings
 from framesearch.storage import FolderStorage
@@ -26,6 +26,9 @@ class Library:
     encoder_file: Path
 
     def embed(self, version: str = "1") -> list[str]:
+        from framesearch import indexing
+        from framesearch.encoder import Encoder
+
         waiting = indexing.videos_to_embed(version, self.catalogue, self.storage)
         encoder = Encoder(self.encoder_file)
         for video_id in waiting:
@@ -33,10 +36,14 @@ class Library:
         return waiting
 
     def build(self, version: str = "1") -> IndexBuild:
+        from framesearch import indexing
+
         return indexing.build_index(version, self.encoder_file, self.catalogue, self.storage, self.settings)
 
     def publish(self, version: str = "1") -> IndexBuild:
         """Embed what is missing, build and publish."""
+        from framesearch import indexing
+
         self.embed(version)
         build = self.build(version)
         indexing.publish(build.index_id, self.catalogue, self.storage)
@@ -50,13 +57,15 @@ def open_library(home: Path, encoder_file: Path, **settings: object) -> Library:
 
 @pytest.fixture(scope="session")
 def encoder_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from thumbnail_encoder import write_thumbnail_encoder
+
     return write_thumbnail_encoder(tmp_path_factory.mktemp("encoder") / "encoder.onnx")
 
 
 @pytest.fixture
 def uncalibrated(monkeypatch: pytest.MonkeyPatch) -> None:
     """Builds that spend no time on calibration: its defaults stand."""
-    monkeypatch.setattr(indexing, "CALIBRATION_S", -1.0)
+    monkeypatch.setattr("framesearch.indexing.CALIBRATION_S", -1.0)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import shutil
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from index_fixtures import Library, _calibrated_home, encoder_file, library, published, uncalibrated  # noqa: F401
+from index_fixtures import Library
 from stored_frames import store_video
 from thumbnail_encoder import write_thumbnail_encoder
 

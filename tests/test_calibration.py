@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from index_fixtures import Library, encoder_file, library, open_library, uncalibrated  # noqa: F401
+from index_fixtures import Library, open_library
 from stored_frames import store_video
 
 from framesearch import layout

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 from click.testing import Result
-from index_fixtures import Library, _calibrated_home, encoder_file, library, published, uncalibrated  # noqa: F401
+from index_fixtures import Library
 from stored_frames import NOW, picture, store_video
 from typer.testing import CliRunner
 

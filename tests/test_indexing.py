@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from index_fixtures import Library, _calibrated_home, encoder_file, library, published, uncalibrated  # noqa: F401
+from index_fixtures import Library
 from stored_frames import NOW, store_video
 from thumbnail_encoder import write_thumbnail_encoder
 

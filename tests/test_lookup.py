@@ -7,7 +7,7 @@ import time
 import cv2
 import numpy as np
 import pytest
-from index_fixtures import Library, _calibrated_home, encoder_file, library, published, uncalibrated  # noqa: F401
+from index_fixtures import Library
 from stored_frames import picture, store_video
 
 from framesearch import indexing, layout, lookup

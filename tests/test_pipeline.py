@@ -1,0 +1,148 @@
+"""The whole line in one process: real files in, a published index out, and every failure costs only itself."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from generated_videos import draw_video
+from training_fixtures import register_version
+
+from framesearch import indexing, layout
+from framesearch.catalogue import open_catalogue
+from framesearch.errors import TrainingFailed
+from framesearch.lookup import Finder
+from framesearch.pipeline import LineReport, run_line
+from framesearch.registry import Registry
+from framesearch.settings import Settings
+from framesearch.storage import open_storage
+from framesearch.video import VideoFile
+
+
+class Watched:
+    """Notes the steps that were shown."""
+
+    def __init__(self) -> None:
+        self.steps: list[tuple[str, int | None]] = []
+        self.advanced = 0
+
+    @contextmanager
+    def step(self, name: str, total: int | None) -> Iterator["Watched"]:
+        self.steps.append((name, total))
+        yield self
+
+    def advance(self, note: str = "") -> None:
+        self.advanced += 1
+
+    def say(self, note: str) -> None:
+        pass
+
+
+@pytest.fixture
+def films(tmp_path: Path) -> Path:
+    """A folder of two videos, one broken one and a note."""
+    folder = tmp_path / "my films"
+    folder.mkdir()
+    for number in range(2):
+        draw_video(folder / f"film [{number}].mp4", duration_s=5, seed=number)
+    (folder / "broken.mp4").write_bytes(b"no video at all")
+    (folder / "notes.txt").write_text("no video either")
+    return folder
+
+
+@pytest.fixture
+def with_champion(fresh_settings: Settings, fresh_registry: Registry, uncalibrated: None) -> Settings:
+    """A home with a champion that needed no training, and settings under which none is due."""
+    fresh_registry.promote(register_version(fresh_registry, frames=10), "the first")
+    return fresh_settings.model_copy(update={"retrain_growth": 1000.0})
+
+
+def run(settings: Settings, *playlists: object) -> LineReport:
+    return run_line([str(playlist) for playlist in playlists], settings, Watched().step)
+
+
+def test_makes_a_folder_searchable(with_champion: Settings, films: Path) -> None:
+    watched = Watched()
+    report = run_line([str(films)], with_champion, watched.step)
+    assert (report.listed, report.extracted, report.embedded, report.published) == (1, 2, 2, True)
+    assert report.problems == []
+    assert list(report.left_out) == ["broken"]
+    assert [name for name, _ in watched.steps] == [
+        "Listing playlists", "Extracting frames", "Embedding frames", "Building the index",
+    ]  # fmt: skip
+    with VideoFile(films / "film [1].mp4", height=180, max_hours=1) as file:
+        shown = next(frame for frame in file.frames() if frame.timestamp_s > 2.3)
+        rgb = shown.picture()
+    best = Finder(with_champion).search(rgb).matches[0]
+    assert best.title == "film [1]"
+    assert best.timestamp_s == pytest.approx(shown.timestamp_s, abs=1)
+
+
+def test_a_second_run_takes_in_only_what_is_new(with_champion: Settings, films: Path) -> None:
+    first = run(with_champion, films)
+    again = run(with_champion, films)
+    assert (again.extracted, again.embedded, again.published) == (0, 0, False)
+    assert again.index is not None
+    assert first.index is not None
+    assert again.index.index_id == first.index.index_id
+    draw_video(films / "third.mp4", duration_s=4, seed=7)
+    third = run(with_champion)  # without a playlist: those that are followed
+    assert (third.extracted, third.embedded, third.published) == (1, 1, True)
+    assert third.index is not None
+    assert third.index.videos == 3
+
+
+def test_a_playlist_that_cannot_be_listed_costs_no_other(with_champion: Settings, films: Path, tmp_path: Path) -> None:
+    report = run(with_champion, tmp_path / "absent", films)
+    assert (report.listed, report.extracted, report.published) == (1, 2, True)
+    assert len(report.problems) == 1
+    assert "absent" in report.problems[0]
+
+
+def test_damaged_frames_cost_one_video(with_champion: Settings, films: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = indexing.embed_video
+
+    def embed(video_id: str, *rest: object) -> int:
+        if video_id == open_catalogue(with_champion).videos()[-1].video_id:
+            (Path(with_champion.storage) / layout.frames(video_id)).write_bytes(b"garbage")
+        return real(video_id, *rest)
+
+    monkeypatch.setattr(indexing, "embed_video", embed)
+    report = run(with_champion, films)
+    assert (report.embedded, report.published) == (1, True)
+    assert "is damaged" in report.left_out["film [1]"]
+
+
+def test_without_frames_there_is_no_model_and_no_index(fresh_settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    report = run(fresh_settings, tmp_path / "empty", tmp_path / "absent")
+    assert report.index is None
+    assert any("absent" in problem for problem in report.problems)
+    assert open_catalogue(fresh_settings).videos() == []
+
+
+def test_a_failed_training_leaves_the_champion_at_work(
+    with_champion: Settings, films: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise TrainingFailed("the training ended without a model")
+
+    monkeypatch.setattr("framesearch.trainer.train", fail)
+    due = with_champion.model_copy(update={"retrain_growth": 0.0})
+    report = run(due, films)
+    assert report.problems == ["the training ended without a model"]
+    assert report.published
+
+
+def test_cleaning_keeps_the_embeddings_of_champion_and_bundles_only(
+    with_champion: Settings, films: Path, fresh_registry: Registry
+) -> None:
+    run(with_champion, films)
+    second = register_version(fresh_registry, judged_against="1")
+    fresh_registry.promote(second, "better")
+    few = with_champion.model_copy(update={"bundles_kept": 1})
+    report = run(few)
+    assert report.published
+    storage = open_storage(few)
+    assert storage.list(layout.embeddings_of("1")) == []
+    assert len(storage.list(layout.embeddings_of(second))) == 2
