@@ -17,7 +17,7 @@ class LocalFeed:
     Attributes:
         faults: by path ("/feed.xml", "/a.mp4"): an HTTP status to answer with, "drop" to close the connection in the
             middle of the answer, or a number of seconds (float) to be silent for first.
-        requests: paths that were asked for, in order.
+        requests: paths with their queries that were asked for, in order.
     """
 
     def __init__(self, folder: Path, title: str = "A feed") -> None:
@@ -63,7 +63,7 @@ class _Handler(SimpleHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path = unquote(urlsplit(self.path).path)
-        self.feed.requests.append(path)
+        self.feed.requests.append(unquote(self.path))
         fault = self.feed.faults.get(path)
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # yt-dlp closes early
             if isinstance(fault, int):
