@@ -35,8 +35,8 @@ class Candidate(Protocol):
     timestamp_s: float
     luma: np.ndarray
 
-    def picture(self) -> np.ndarray:
-        """The picture; asked for only where the decision needs it, at latest when the next frame is kept."""
+    def thumbnail(self) -> np.ndarray:
+        """What `pixels.difference` compares; asked for only where the decision needs it."""
 
 
 class ShotDetector:
@@ -114,7 +114,7 @@ class Sampler:
         """Whether the frame differs visibly from the last one kept."""
         if kept.luma.shape != frame.luma.shape or luma_change(kept.luma, frame.luma) > _EVIDENT_CHANGE:
             return True
-        return difference(kept.picture(), frame.picture()) > VISIBLE_CHANGE
+        return difference(kept.thumbnail(), frame.thumbnail()) > VISIBLE_CHANGE
 
     def _keep(self, frame: Candidate) -> FrameRole:
         self._kept = frame

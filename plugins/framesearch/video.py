@@ -25,6 +25,7 @@ from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
 from framesearch.errors import VideoUnavailable
+from framesearch.images.pixels import thumbnail
 from framesearch.records import Reason
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ _CONTAINERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpegtsraw,mpeg,mpegvideo,m4v,avi,flv,live_flv,kux,asf,asf_o,ogg,ivf,"
     "obu,av1,h264,hevc,vvc,rm,mxf,nut,wtv,dv,gxf,gif,swf,vob,nsv,nuv,y4m,yuv4mpegpipe,h261,h263,vc1,mjpeg,webm_dash"
 )
+_LIGHTER = {"skip_loop_filter": "noref"}  # H.264: frames that no other builds on stay unsmoothed, unseen once shrunk
 _MAX_PIXELS = 1 << 26  # a frame: twice 8K
 _FREE_ORIGIN = {"mpegts", "mpegtsraw", "mpeg", "flv", "live_flv"}  # their clocks start anywhere: the first stamp is 0
 _HD_HEIGHT = 720  # from here on players take untagged colours for BT.709, below for BT.601
@@ -60,20 +62,33 @@ class DecodedFrame:
         luma: brightness sampled at `LUMA` points, uint8, for comparing frames of one video.
     """
 
-    __slots__ = ("_frame", "_reader", "_rgb", "luma", "timestamp_s")
+    __slots__ = ("_frame", "_reader", "_rgb", "_small", "_thumbnail", "luma", "timestamp_s")
 
     def __init__(self, timestamp_s: float, luma: np.ndarray, frame: VideoFrame, reader: "VideoFile") -> None:
         self.timestamp_s, self.luma = timestamp_s, luma
         self._frame: VideoFrame | None = frame
         self._reader = reader
+        self._small: VideoFrame | None = None
+        self._thumbnail: np.ndarray | None = None
         self._rgb: np.ndarray | None = None
+
+    def _shrunk(self) -> VideoFrame:
+        if self._small is None:
+            assert self._frame is not None
+            self._small, self._frame = self._reader._shrink(self._frame), None  # the decoded frame is large
+        return self._small
+
+    def thumbnail(self) -> np.ndarray:
+        """Average brightness of the picture's cells, before it is turned upright: see `images.pixels.thumbnail`."""
+        if self._thumbnail is None:
+            small = self._shrunk()
+            self._thumbnail = thumbnail(_plane(small) if small.format.name in _YUV else self.picture())
+        return self._thumbnail
 
     def picture(self) -> np.ndarray:
         """The picture upright, in display aspect, no higher than the reader's height: RGB uint8 (H, W, 3)."""
         if self._rgb is None:
-            assert self._frame is not None
-            self._rgb = self._reader._convert(self._frame)
-            self._frame = None  # large
+            self._rgb = self._reader._colour(self._shrunk())
         return self._rgb
 
 
@@ -91,7 +106,7 @@ class VideoFile:
     def __init__(self, path: Path, *, height: int, max_hours: float) -> None:
         self._path, self._height, self._max_s = path, height, max_hours * 3600
         self._read_to_s = 0.0
-        self._shrink, self._colour = VideoReformatter(), VideoReformatter()
+        self._scaler, self._colourer = VideoReformatter(), VideoReformatter()
         self._container = self._open()
         try:
             self._stream = self._picture_stream()
@@ -128,7 +143,7 @@ class VideoFile:
             raise VideoUnavailable(f"{self._path.name}: its video codec is unknown to FFmpeg", Reason.UNSUPPORTED)
         stream.thread_type = "AUTO"
         stream.codec_context.thread_count = DECODER_THREADS
-        stream.codec_context.options = {"max_pixels": str(_MAX_PIXELS)}
+        stream.codec_context.options = {"max_pixels": str(_MAX_PIXELS), **_LIGHTER}
         return stream
 
     def _origin(self) -> float:
@@ -284,14 +299,20 @@ class VideoFile:
                 f"{name}: only {pictures} of its {packets} pictures can be decoded: fetch it again", Reason.CORRUPT
             )
 
-    def _convert(self, frame: VideoFrame) -> np.ndarray:
-        turns = round(frame.rotation / 90) % 4
-        width, height = self._shown_size(frame.width, frame.height, sideways=turns % 2 == 1)
-        # In two steps: scaling to YUV, then colouring the small picture, is a third of the work of both at once.
-        small = self._shrink.reformat(frame, width, height, _scaled_format(frame), interpolation=_SCALING, threads=1)
-        untagged_hd = frame.colorspace == _UNTAGGED and frame.height >= _HD_HEIGHT
-        source = Colorspace.ITU709 if untagged_hd else None
-        rgb = self._colour.reformat(small, format="rgb24", src_colorspace=source, threads=1).to_ndarray()
+    # In two steps: scaling to YUV, then colouring the small picture, is a third of the work of both at once.
+
+    def _shrink(self, frame: VideoFrame) -> VideoFrame:
+        width, height = self._shown_size(frame.width, frame.height, sideways=_turns(frame) % 2 == 1)
+        name = frame.format.name
+        target = "yuvj420p" if name.startswith("yuvj") else "yuv420p" if name.startswith(_YUV_LIKE) else "rgb24"
+        small = self._scaler.reformat(frame, width, height, target, interpolation=Interpolation.AREA, threads=1)
+        if frame.colorspace == _UNTAGGED and frame.height >= _HD_HEIGHT:
+            small.colorspace = Colorspace.ITU709
+        return small
+
+    def _colour(self, small: VideoFrame) -> np.ndarray:
+        rgb = self._colourer.reformat(small, format="rgb24", threads=1).to_ndarray()
+        turns = _turns(small)
         return np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb
 
     def _shown_size(self, width: int, height: int, *, sideways: bool) -> tuple[int, int]:
@@ -306,8 +327,9 @@ class _NobodyReads(Exception):
 
 
 _NO_STREAM = Reason.NO_VIDEO_STREAM
-_SCALING = Interpolation.AREA
 _UNTAGGED = 2  # AVCOL_SPC_UNSPECIFIED
+_YUV = ("yuv420p", "yuvj420p")
+_YUV_LIKE = ("yuv4", "nv12", "nv21", "p010")
 
 
 def _area(stream: VideoStream) -> int:
@@ -315,11 +337,16 @@ def _area(stream: VideoStream) -> int:
     return context.width * context.height if context is not None else 0
 
 
-def _scaled_format(frame: VideoFrame) -> str:
-    name = frame.format.name
-    if name.startswith("yuvj"):
-        return "yuvj420p"
-    return "yuv420p" if name.startswith(("yuv4", "nv12", "nv21", "p010")) else "rgb24"
+def _turns(frame: VideoFrame) -> int:
+    """Quarter turns counter-clockwise that bring the frame upright."""
+    return round(frame.rotation / 90) % 4
+
+
+def _plane(frame: VideoFrame) -> np.ndarray:
+    """The brightness of an 8-bit YUV frame: uint8 (H, W), a view."""
+    plane = frame.planes[0]
+    strides = (plane.line_size, 1)
+    return np.ndarray((plane.height, plane.width), np.uint8, plane, strides=strides)  # type: ignore[arg-type]
 
 
 def _luma(frame: VideoFrame) -> np.ndarray:

@@ -71,21 +71,21 @@ THUMBNAIL = (18, 32)  # height, width
 _LIVELY_SHARE = 0.1  # of the cells: where somebody's mouth moves, the rest of the picture stands still
 
 
-def thumbnail(rgb: np.ndarray) -> np.ndarray:
-    """The picture squashed to 18 x 32, each pixel the average of its cell: what `difference` compares."""
-    return rgb if rgb.shape[:2] == THUMBNAIL else resize(rgb, *THUMBNAIL)
+def thumbnail(picture: np.ndarray) -> np.ndarray:
+    """A picture, RGB or only its brightness (H, W), squashed to 18 x 32 averages of brightness: uint8 (18, 32)."""
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) if picture.ndim == 3 else picture
+    return grey if grey.shape == THUMBNAIL else resize(grey, *THUMBNAIL)
 
 
 def difference(a: np.ndarray, b: np.ndarray) -> float:
-    """How visibly two pictures of any size differ: 0 (alike) to 1 (black and white).
+    """How visibly two pictures, or thumbnails of them, differ: 0 (alike) to 1 (black and white).
 
     The mean difference of the tenth of the cells that differ most, so that what moves counts even where it is small,
     while noise averages out within each cell.
     """
-    channels = cv2.absdiff(thumbnail(a), thumbnail(b)).reshape(-1, 3)
-    cells = cv2.reduce(channels, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel()
+    cells = cv2.absdiff(thumbnail(a), thumbnail(b)).ravel()
     liveliest = max(1, round(len(cells) * _LIVELY_SHARE))
-    return float(np.partition(cells, -liveliest)[-liveliest:].mean() / (3 * 255))
+    return float(np.partition(cells, -liveliest)[-liveliest:].mean() / 255)
 
 
 def luma_change(a: np.ndarray, b: np.ndarray) -> float:
