@@ -72,7 +72,7 @@ def test_any_file_name_gives_a_safe_key_and_its_own_title(folder: Path, fresh_se
 
 
 def test_a_file_name_that_is_no_text_is_listed(folder: Path, fresh_settings: Settings):
-    os.rename(folder / "clip.mp4", os.fsencode(folder) + b"/\xff\xfe.mp4")
+    (folder / "clip.mp4").rename(folder / os.fsdecode(b"\xff\xfe.mp4"))
     (video,) = list_playlist(str(folder), fresh_settings).videos
     assert video.title.encode()
 
@@ -280,5 +280,5 @@ def test_a_full_disk_is_said_as_such(feed, fresh_settings: Settings, tmp_path: P
 
 def test_a_local_file_stays_in_place_and_a_missing_one_is_named(folder: Path, fresh_settings: Settings, tmp_path: Path):
     assert download(str(folder / "clip.mp4"), tmp_path, fresh_settings) == folder / "clip.mp4"
-    with pytest.raises(VideoUnavailable, match="gone.mp4"):
+    with pytest.raises(VideoUnavailable, match=r"gone\.mp4"):
         download(str(folder / "gone.mp4"), tmp_path, fresh_settings)

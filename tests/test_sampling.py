@@ -118,6 +118,12 @@ def test_motion_and_grain_are_no_cuts(motion):
     assert [detector.starts_shot(frame.luma) for frame in drawn([Scene(6, motion)])].count(True) == 1
 
 
+def test_a_scene_in_which_every_frame_is_another_is_not_all_cuts():
+    frames = [drawn([Scene(0.04, 0)], seed=seed)[0] for seed in range(20)]
+    detector = ShotDetector()
+    assert [detector.starts_shot(frames[number % 20].luma) for number in range(100)].count(True) < 10
+
+
 def test_a_fade_is_no_cut_and_a_cut_in_the_dark_is_one():
     frames = drawn([Scene(4, 0.5)])
     detector = ShotDetector()

@@ -52,10 +52,10 @@ class ShotDetector:
         if before is None or before.shape != luma.shape:
             return True
         change = luma_change(before, luma)
-        if change > max(_CUT_CHANGE, _CUT_RATIO * self._usual) and correlation(before, luma) < _CUT_CORRELATION:
-            return True
+        cut = change > max(_CUT_CHANGE, _CUT_RATIO * self._usual) and correlation(before, luma) < _CUT_CORRELATION
+        # Cuts count, too: a shot in which everything changes with every frame would else be all cuts.
         self._usual = _MEMORY * self._usual + (1 - _MEMORY) * change
-        return False
+        return cut
 
 
 class Occasion(Enum):
