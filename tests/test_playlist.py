@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from generated_videos import draw_video
 from local_feed import LocalFeed
+from yt_dlp import YoutubeDL
 from yt_dlp_plugins.extractor.shapes import RELEASE
 
 from framesearch.errors import (
@@ -16,7 +17,7 @@ from framesearch.errors import (
     VideoNotYet,
     VideoUnavailable,
 )
-from framesearch.playlist import download, list_playlist, normalise
+from framesearch.playlist import _lists_videos, download, list_playlist, normalise
 from framesearch.settings import Settings
 
 
@@ -159,6 +160,16 @@ def test_a_limit_reads_no_further_and_says_so(feed: LocalFeed, fresh_settings: S
 def test_the_tabs_of_a_channel_are_flattened_and_a_video_counts_once(feed: LocalFeed, fresh_settings: Settings):
     listing = list_playlist(f"{feed.address}/site/channel/4", fresh_settings)
     assert [video.title for video in listing.videos] == [f"Video {number}" for number in range(4)]
+
+
+@pytest.mark.parametrize(
+    "address", ["https://www.youtube.com/@channel/shorts", "https://www.youtube.com/playlist?list=PL0123456789"]
+)
+def test_the_tabs_of_a_real_channel_are_lists(address: str):
+    with YoutubeDL({"quiet": True}) as site:
+        assert _lists_videos(site, {"_type": "url", "ie_key": "YoutubeTab", "url": address})
+        watch = "https://www.youtube.com/watch?v=abcdefghijk"
+        assert not _lists_videos(site, {"_type": "url", "ie_key": "Youtube", "url": watch})
 
 
 def test_a_single_video_is_a_playlist_of_one(feed: LocalFeed, fresh_settings: Settings):

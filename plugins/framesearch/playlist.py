@@ -168,7 +168,7 @@ def _flatten(site: Any, playlist: Mapping[str, Any], depth: int) -> Iterator[Lis
         if entry.get("_type") in ("playlist", "multi_video"):
             nested: Mapping[str, Any] = entry
         elif _lists_videos(site, entry):
-            nested = _resolve(site, entry["url"], entry.get("ie_key")) if depth else {}
+            nested = _nested(site, entry) if depth else {}
         else:
             video = _listed_entry(entry)
             if video is not None:
@@ -182,7 +182,23 @@ def _lists_videos(site: Any, entry: Mapping[str, Any]) -> bool:
     """Whether an entry is a playlist itself, such as the tab of a channel."""
     if entry.get("_type") not in ("url", "url_transparent") or not entry.get("ie_key"):
         return False
-    return site.get_info_extractor(entry["ie_key"]).is_single_video(entry["url"]) is False
+    # Of YouTube's tabs and playlists yt-dlp itself does not say so.
+    return entry["ie_key"] == "YoutubeTab" or (
+        site.get_info_extractor(entry["ie_key"]).is_single_video(entry["url"]) is False
+    )
+
+
+def _nested(site: Any, entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A playlist that another one lists; one that is gone or empty costs the others nothing."""
+    from yt_dlp.utils import YoutubeDLError
+
+    try:
+        return _resolve(site, entry["url"], entry["ie_key"])
+    except YoutubeDLError as error:
+        if classify(error)[1]:
+            raise
+        log.warning("a nested playlist is passed over: %s: %s", entry["url"], _message(error))
+        return {}
 
 
 def _listed_entry(entry: Mapping[str, Any]) -> ListedVideo | None:

@@ -79,5 +79,5 @@ class ShapeChannelIE(InfoExtractor):
 
     def _real_extract(self, url):
         site, count = url.partition("/site/")[0], self._match_id(url)
-        tabs = [self.url_result(f"{site}/site/list/{count}", ShapeListIE) for _ in range(2)]
+        tabs = [self.url_result(f"{site}/site/list/{name}", ShapeListIE) for name in (count, "private", count)]
         return self.playlist_result(tabs, count, "A channel")
