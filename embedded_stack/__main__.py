@@ -83,6 +83,8 @@ def _report(settings: Settings, outcome: Outcome) -> None:
         )
     if outcome.approval:
         _say(f"a new model version waits for your approval: {outcome.approval}", "yellow")
+    if outcome.training:
+        _say("a further model is being trained meanwhile: if it is better, the page takes it up by itself")
     _say("")
     _answer_example(settings)
 

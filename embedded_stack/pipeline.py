@@ -46,11 +46,13 @@ class Outcome:
     Attributes:
         skipped: reasons of tasks that had nothing to do, which explain why a step is missing.
         approval: the address at which a person has to approve a promotion, where one waits.
+        training: whether a further model is still being trained, while the index answers already.
     """
 
     failures: tuple[Failure, ...]
     skipped: tuple[str, ...] = ()
     approval: str | None = None
+    training: bool = False
 
 
 class Pipeline:
@@ -71,6 +73,7 @@ class Pipeline:
         self._since = datetime.now(UTC)
         self._seen: set[tuple[str, str]] = set()  # DAG runs that were active while followed: DAG and run id
         self._approval: str | None = None
+        self._training = False
 
     def run(self, playlists: Sequence[str]) -> Outcome:
         """Ingest these playlists (none: all that are followed) and see to it that an index of them is published.
@@ -86,7 +89,7 @@ class Pipeline:
         helped: set[str] = set()
         while True:
             self._follow()
-            step = None if self._approval else missing_step(self._settings)
+            step = None if self._approval or self._training else missing_step(self._settings)
             if step is None or step in helped:  # what was tried once in vain is told, not tried for ever
                 return self._outcome()
             helped.add(step)
@@ -105,8 +108,8 @@ class Pipeline:
             time.sleep(_POLL_S / 2)
 
     def _follow(self) -> None:
-        """Return when no DAG run is active and none is about to be."""
-        settled, answered = 0, time.monotonic()
+        """Return when no DAG run is active or about to be, or only a training that nobody needs to wait for."""
+        settled, trained_alone, answered = 0, 0, time.monotonic()
         while settled < _SETTLED:
             self._alive()
             try:
@@ -123,6 +126,10 @@ class Pipeline:
             self._progress.show(rows)
             # While a promotion waits for a person, assets queue behind it: nothing to wait for here.
             settled = settled + 1 if not busy and (not queued or self._approval) else 0
+            trained_alone = trained_alone + 1 if {run["dag_id"] for run in busy} == {RETRAIN} else 0
+            if trained_alone == _SETTLED and missing_step(self._settings) is None:
+                self._training = True
+                return
             time.sleep(_POLL_S)
 
     def _active_runs(self) -> list[dict[str, Any]]:
@@ -194,7 +201,7 @@ class Pipeline:
                     failures.append(Failure(dag_id, name, _reason(self._log(task)), self._log(task)))
                 elif task["task_id"] in _TOLD and (reason := _skip_reason(task, self._log(task))):
                     skipped.append(reason)
-        return Outcome(tuple(failures), tuple(dict.fromkeys(skipped)), self._approval)
+        return Outcome(tuple(failures), tuple(dict.fromkeys(skipped)), self._approval, self._training)
 
     def _followed(self) -> list[dict[str, Any]]:
         """The DAG runs of this time, those included that came and went between two looks; oldest first."""

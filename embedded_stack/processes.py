@@ -22,7 +22,7 @@ from embedded_stack.errors import ComponentFailed, StackBusy
 # Environment variable of every process of the stack: the home, then the component. Not one of framesearch's own, which
 # the training process gets anew.
 _MARK = "EMBEDDED_STACK_PART"
-_SAME_START_S = 1.0  # two readings of one process's start time differ by less
+_SAME_START_S = 3.0  # two readings of one process's start time differ by less, even where the clock is corrected
 _KILL_S = 15.0  # a killed process is gone by then, or never goes
 
 

@@ -74,9 +74,10 @@ class Progress:
             self.tell(": ".join(filter(None, [row.dag_id, " ".join(filter(None, [row.step, row.count])), row.note])))
 
     def _table(self, rows: Sequence[Row]) -> Table:
-        table = Table(box=None, padding=(0, 2, 0, 0), title_justify="left")
-        for name in ("DAG", "step", "done", "elapsed", ""):
-            table.add_column(name, no_wrap=True, overflow="ellipsis", style="dim" if not name else None)
+        table = Table(box=None, padding=(0, 2, 0, 0), expand=True)
+        for name in ("DAG", "step", "done", "elapsed"):
+            table.add_column(name, no_wrap=True)
+        table.add_column("", no_wrap=True, overflow="ellipsis", style="dim", ratio=1)  # gives way to the others
         for row in rows:
             table.add_row(row.dag_id, Text(row.step), row.count, clock(row.elapsed_s), Text(row.note))
         return table

@@ -13,6 +13,7 @@ import pytest
 from airflow_fixtures import ROOT, airflow_db, dag_bag, own_home, read_dags  # noqa: F401 - before anything of Airflow
 from generated_videos import Footage, Scene, draw_video
 
+from embedded_stack.pipeline import missing_step
 from framesearch.catalogue import open_catalogue
 from framesearch.lookup import Finder
 from framesearch.records import VideoStatus
@@ -248,6 +249,10 @@ def test_more_videos_than_one_dag_run_takes_follow_in_the_next(
     assert sorted(ready) == ["Bikes", "Frogs & toads"]
 
 
+def test_nothing_is_missing_where_nothing_was_ingested(own_home: Settings):
+    assert missing_step(own_home) is None
+
+
 def test_without_a_champion_the_index_waits_politely(dag_bag: Any, own_home: Settings):
     dag_run = run(dag_bag, "rebuild_index")
     assert str(dag_run.state) == "success"
@@ -272,16 +277,20 @@ def test_the_three_dags_turn_a_folder_into_an_index_that_answers(
         draw_video(folder / f"{title}.mp4", duration_s=40, seed=10 + number, scenes=8)
     run(dag_bag, "ingest_playlists", playlists=[str(folder)])
 
-    trained = run(dag_bag, "retrain_encoder", minutes=0.2)
+    assert missing_step(own_home) == "retrain_encoder"
+
+    trained = run(dag_bag, "retrain_encoder", minutes=0.1)
     assert str(trained.state) == "success", states(trained)
     assert states(trained)["promote_challenger"] == ["success"]
     assert announced("champion")[-1]["model_version"] == "1"
+    assert missing_step(own_home) == "rebuild_index"
 
     built = run(dag_bag, "rebuild_index")
     assert str(built.state) == "success", states(built)
     assert states(built)["embed_videos"] == ["success", "success"]
     assert sorted(task_labels(built, "embed_videos")) == ["Bikes", "Frogs"]
     assert announced("index")[-1]["videos"] == 2
+    assert missing_step(own_home) is None
     answer = Finder(own_home).search(Footage((320, 180), 10, [Scene(5.0)] * 8).at(22.3))
     assert answer.matches[0].title == "Frogs"
 
@@ -289,6 +298,7 @@ def test_the_three_dags_turn_a_folder_into_an_index_that_answers(
     draw_video(folder / "Kites.mp4", duration_s=10, seed=30)
     third = run(dag_bag, "ingest_playlists")
     assert states(third)["extract_frames"] == ["success"]
+    assert missing_step(own_home) == "rebuild_index"
     rebuilt = run(dag_bag, "rebuild_index")
     assert task_labels(rebuilt, "embed_videos") == ["Kites"]
     assert announced("index")[-1]["videos"] == 3

@@ -128,7 +128,7 @@ def test_skipped_tasks_leave_the_dag_run_green():
 # ---- labels
 
 
-def test_a_mapped_task_is_labelled_with_its_videos_title(own_home):  # noqa: F811
+def test_a_mapped_task_is_labelled_with_its_videos_title(own_home):
     from datetime import UTC, datetime
 
     videos = [ListedVideo("yt-1", "u1", "Frogs\nand  toads"), ListedVideo("yt-2", "u2", "x" * 500)]
@@ -138,7 +138,7 @@ def test_a_mapped_task_is_labelled_with_its_videos_title(own_home):  # noqa: F81
     assert labels.titles(["yt-1", "yt-2"]) == "Frogs and toads and 1 more"
 
 
-def test_a_label_never_fails_a_task(own_home, monkeypatch: pytest.MonkeyPatch):  # noqa: F811
+def test_a_label_never_fails_a_task(own_home, monkeypatch: pytest.MonkeyPatch):
     assert labels.title("unknown") == "unknown"
     monkeypatch.setenv("FRAMESEARCH_CATALOGUE_URI", "nonsense://")
     from framesearch.settings import settings

@@ -8,11 +8,11 @@ _BODY = """\
 {{% set challenger = ti.xcom_pull(task_ids="{source}") %}}
 **{{{{ challenger.reason }}}}**
 
-{{% for name, value in (challenger.metrics or {{}}).items() %}}
-- {{{{ name }}}}: {{{{ value }}}}
+{{% for name, value in challenger.metrics.items() if "/" not in name %}}
+- {{{{ name }}}}: {{{{ "%.3f" % value }}}}
 {{%- endfor %}}
 
-[MLflow run]({{{{ challenger.run_url }}}})
+{{% if challenger.run_url %}}[All figures and pictures: its MLflow run]({{{{ challenger.run_url }}}}){{% endif %}}
 """
 
 
