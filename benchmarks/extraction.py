@@ -5,18 +5,23 @@
 Ours reads a file, chooses the frames and writes them as the Parquet object that is stored. Theirs is
 `ffmpeg -threads 2 -i FILE -an -f null -`, which decodes and throws away. They take turns, pair by pair, and the median
 of the pairs' ratios counts, so that a machine with other work on it disturbs both alike. Start-up counts for neither:
-ffmpeg's is measured on a file of one frame and taken off, ours has its libraries loaded.
+ffmpeg's is measured on a file of one frame and taken off, ours has its libraries loaded. The last column is the ratio
+of processor time, which other work on the machine disturbs less.
 
 Without --footage, test files are drawn (with the pictures of tests/generated_videos.py, at 1080p) and encoded as h264
 in 360p, 720p and 1080p, VP9 and AV1 in 360p; --keep keeps them for the next run.
 """
 
 import argparse
+import os
+import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import av
@@ -33,11 +38,11 @@ FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 SCENES = [Scene(4, 1.0), Scene(3, 0.0), Scene(3, 2.0), Scene(5, 0.4)]
 LENGTH_S = 15
 ENCODINGS = {
-    "h264 360p.mp4": (360, ["-c:v", "libx264", "-preset", "medium", "-crf", "20"]),
-    "h264 720p.mp4": (720, ["-c:v", "libx264", "-preset", "medium", "-crf", "20"]),
-    "h264 1080p.mp4": (1080, ["-c:v", "libx264", "-preset", "medium", "-crf", "20"]),
-    "vp9 360p.webm": (360, ["-c:v", "libvpx-vp9", "-cpu-used", "5", "-crf", "28", "-b:v", "0", "-row-mt", "1"]),
-    "av1 360p.mp4": (360, ["-c:v", "libsvtav1", "-preset", "9", "-crf", "28"]),
+    "h264 360p.mp4": (360, ["-c:v", "libx264", "-preset", "medium", "-crf", "18"]),
+    "h264 720p.mp4": (720, ["-c:v", "libx264", "-preset", "medium", "-crf", "18"]),
+    "h264 1080p.mp4": (1080, ["-c:v", "libx264", "-preset", "medium", "-crf", "18"]),
+    "vp9 360p.webm": (360, ["-c:v", "libvpx-vp9", "-cpu-used", "5", "-crf", "24", "-b:v", "0", "-row-mt", "1"]),
+    "av1 360p.mp4": (360, ["-c:v", "libsvtav1", "-preset", "9", "-crf", "24"]),
 }
 
 
@@ -70,11 +75,32 @@ def draw_files(folder: Path) -> list[Path]:
     return files
 
 
-def seconds_of(work) -> float:
-    """Wall time of a call."""
-    started = time.perf_counter()
+@dataclass(frozen=True)
+class Cost:
+    """What a piece of work took: seconds by the clock, and seconds of processor time in all its threads."""
+
+    wall_s: float
+    cpu_s: float
+
+    def __sub__(self, other: "Cost") -> "Cost":
+        return Cost(self.wall_s - other.wall_s, self.cpu_s - other.cpu_s)
+
+
+def _cpu_s() -> float:
+    usages = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
+def cost_of(work: Callable[[], object]) -> Cost:
+    """What a call costs, child processes included."""
+    wall_s, cpu_s = time.perf_counter(), _cpu_s()
     work()
-    return time.perf_counter() - started
+    return Cost(time.perf_counter() - wall_s, _cpu_s() - cpu_s)
+
+
+def median(costs: list[Cost]) -> Cost:
+    """Clock and processor time each at their median."""
+    return Cost(statistics.median(c.wall_s for c in costs), statistics.median(c.cpu_s for c in costs))
 
 
 def describe(file: Path) -> tuple[float, str]:
@@ -100,29 +126,32 @@ def main() -> None:
             files = draw_files(asked.keep or Path(scratch, "files"))
         settings = Settings(home=Path(scratch, "home"))
         nothing = draw_video(Path(scratch, "one.mp4"), times_s=[0.0])
-        decode = ["-threads", DECODER_THREADS, "-i"]
-        start_s = statistics.median(
-            seconds_of(lambda: run_ffmpeg(*decode, nothing, "-an", "-f", "null", "-")) for _ in range(5)
-        )
+
+        def bare(file: Path) -> Cost:
+            return cost_of(lambda: run_ffmpeg("-threads", DECODER_THREADS, "-i", file, "-an", "-f", "null", "-"))
+
+        def extraction(file: Path) -> Cost:
+            return cost_of(lambda: extract_frames(file, Path(scratch, "frames.parquet"), file.stem, settings))
+
+        start, _ = median([bare(nothing) for _ in range(5)]), extraction(nothing)
         print(
-            f"ffmpeg {imageio_ffmpeg.get_ffmpeg_version()}, PyAV {av.__version__} with FFmpeg "
-            f"{av.ffmpeg_version_info}; {DECODER_THREADS} decoder threads; {asked.pairs} pairs; "
-            f"ffmpeg's start-up of {start_s * 1000:.0f} ms taken off\n"
+            f"ffmpeg {imageio_ffmpeg.get_ffmpeg_version()}, PyAV {av.__version__} with FFmpeg {av.ffmpeg_version_info}; "
+            f"{DECODER_THREADS} decoder threads; {asked.pairs} pairs; ffmpeg's start-up of {start.wall_s * 1000:.0f} ms "
+            f"taken off; load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores\n"
         )
-        print("| file | decoder | frames kept | ffmpeg -f null | extraction | ratio | least to most |")
-        print("|---|---|---|---|---|---|---|")
+        print("| file | decoder | frames kept | ffmpeg -f null | extraction | ratio | least to most | of CPU time |")
+        print("|---|---|---|---|---|---|---|---|")
         for file in files:
             length_s, decoder = describe(file)
-            target, ratios, ours, theirs = Path(scratch, "frames.parquet"), [], [], []
-            for _ in range(asked.pairs):
-                theirs.append(seconds_of(lambda f=file: run_ffmpeg(*decode, f, "-an", "-f", "null", "-")) - start_s)
-                ours.append(seconds_of(lambda f=file: extract_frames(f, target, f.stem, settings)))
-                ratios.append(theirs[-1] / ours[-1])
-            counts = extract_frames(file, target, file.stem, settings)
+            pairs = [(bare(file) - start, extraction(file)) for _ in range(asked.pairs)]
+            theirs, ours = (median(list(costs)) for costs in zip(*pairs, strict=True))
+            ratios = [bare.wall_s / own.wall_s for bare, own in pairs]
+            effort = statistics.median(bare.cpu_s / own.cpu_s for bare, own in pairs)
+            counts = extract_frames(file, Path(scratch, "frames.parquet"), file.stem, settings)
             print(
                 f"| {file.stem} | {decoder} | {counts.index_frames + counts.probe_frames} "
-                f"| {length_s / statistics.median(theirs):.0f} | {length_s / statistics.median(ours):.0f} "
-                f"| **{statistics.median(ratios):.2f}** | {min(ratios):.2f} to {max(ratios):.2f} |",
+                f"| {length_s / theirs.wall_s:.0f} | {length_s / ours.wall_s:.0f} "
+                f"| **{statistics.median(ratios):.2f}** | {min(ratios):.2f} to {max(ratios):.2f} | {effort:.2f} |",
                 flush=True,
             )
 

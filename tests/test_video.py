@@ -234,6 +234,57 @@ def test_a_picture_can_be_had_after_the_next_frame_was_read(tmp_path):
     assert read_clock(frames[3].picture()) == pytest.approx(0.12, abs=EXACT_S)
 
 
+# ---- leaving out what nobody needs
+
+GRID_S = 0.125
+
+
+def gridded(path: Path, grid_s: float | None) -> list[tuple[float, int]]:
+    """Times of the frames that are read, each with its cell of the grid."""
+    with VideoFile(path, height=180, max_hours=1, grid_s=grid_s) as file:
+        return [(frame.timestamp_s, int(frame.timestamp_s / GRID_S + 1e-6)) for frame in file.frames()]
+
+
+def first_of_each_cell(frames: list[tuple[float, int]]) -> list[float]:
+    firsts: dict[int, float] = {}
+    for timestamp_s, cell in frames:
+        firsts.setdefault(cell, timestamp_s)
+    return list(firsts.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("a.mp4", {"fps": 25}),
+        ("a.mkv", {"fps": 59.94}),
+        ("a.ts", {"fps": 30}),
+        ("a.mp4", {"times_s": uneven_times(5, seed=1)}),
+        ("a.mp4", {"fps": 25, "shift_s": -1.2}),
+    ],
+)
+def test_no_frame_of_the_grid_is_left_out(tmp_path, name, written):
+    options = {"preset": "medium", "bf": "5", "b_strategy": "0", "x264-params": "b-pyramid=normal"}
+    draw_video(tmp_path / name, duration_s=5, scenes=3, options=options, **written)
+    every, sparse = gridded(tmp_path / name, None), gridded(tmp_path / name, GRID_S)
+    assert first_of_each_cell(sparse) == first_of_each_cell(every)
+    assert set(sparse) <= set(every)
+    assert len(sparse) < 0.9 * len(every)
+
+
+def test_the_first_frame_of_a_shot_is_never_left_out_as_encoders_put_it(tmp_path):
+    scenes = [Scene(length) for length in (0.92, 1.32, 0.6, 1.72)]
+    draw_video(tmp_path / "a.mp4", scenes=scenes, duration_s=4.56, options={"preset": "medium", "bf": "3"})
+    read = [timestamp_s for timestamp_s, _ in gridded(tmp_path / "a.mp4", GRID_S)]
+    for start_s in (0, 0.92, 2.24, 2.84):
+        assert min(abs(timestamp_s - start_s) for timestamp_s in read) <= EXACT_S
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.webm", "libvpx-vp9"), ("a.mp4", "libsvtav1"), ("a.avi", "mpeg4")])
+def test_other_codecs_are_read_in_full(tmp_path, name, codec):
+    draw_video(tmp_path / name, duration_s=2, codec=codec)
+    assert gridded(tmp_path / name, GRID_S) == gridded(tmp_path / name, None)
+
+
 # ---- decoding ahead
 
 

@@ -125,7 +125,8 @@ def extract_frames(source: Path, target: Path, video_id: str, settings: Settings
                 rgb = frame.picture()
                 yield Frame(frame.timestamp_s, encode_jpeg(rgb, settings.jpeg_quality), role, quality(rgb))
 
-    with VideoFile(source, height=settings.frame_height, max_hours=settings.max_video_hours) as file:
+    height, longest = settings.frame_height, settings.max_video_hours
+    with VideoFile(source, height=height, max_hours=longest, grid_s=sampler.grid_s) as file:
         write_frames(target, frames(file))
         return FrameCounts(kept[FrameRole.INDEX], kept[FrameRole.PROBE], file.duration_s)
 

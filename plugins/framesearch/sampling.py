@@ -87,6 +87,11 @@ class Sampler:
         self._until_probe = self._frames_to_next_probe()
         self._probe_from_s = np.inf  # where a probe frame is due: the middle between two ticks
 
+    @property
+    def grid_s(self) -> float:
+        """Half the time between two ticks: besides shots, only the first frame of each such stretch is noticed."""
+        return 0.5 / self._pace
+
     def notice(self, frame: Candidate) -> Occasion | None:
         """Whether the next frame is to be decided about, and why."""
         half_tick = int(2 * frame.timestamp_s * self._pace + 1e-6)

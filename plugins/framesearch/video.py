@@ -7,8 +7,10 @@ small size: decoding is nearly all that reading a video costs.
 
 import contextlib
 import logging
+import math
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -34,6 +36,7 @@ Found = TypeVar("Found")
 
 DECODER_THREADS = 2  # a video: more is gained by reading several videos at a time
 _BATCH, _BATCH_PIXELS = 8, 1 << 24  # wanted frames handed on together, fewer where they are large
+_REORDERED = 16  # frames: no codec shows a frame before more than so many that were decoded earlier
 LUMA = (12, 16)  # rows, columns of brightness samples: each costs every frame a look into main memory
 
 # Containers that hold their own pictures. Without this list FFmpeg takes a text file for a film of its letters, and
@@ -98,13 +101,15 @@ class VideoFile:
     Args:
         height: of the pictures, pixels; smaller videos are not scaled up.
         max_hours: videos that are longer are refused.
+        grid_s: where given, frames may be left out, undecoded, that no other frame builds on (as H.264 marks them) and
+            that are not the first since a multiple of so many seconds.
 
     Raises:
         VideoUnavailable: nothing here can be decoded as video, or it is too long. Reading can raise it, too.
     """
 
-    def __init__(self, path: Path, *, height: int, max_hours: float) -> None:
-        self._path, self._height, self._max_s = path, height, max_hours * 3600
+    def __init__(self, path: Path, *, height: int, max_hours: float, grid_s: float | None = None) -> None:
+        self._path, self._height, self._max_s, self._grid_s = path, height, max_hours * 3600, grid_s
         self._read_to_s = 0.0
         self._scaler, self._colourer = VideoReformatter(), VideoReformatter()
         self._container = self._open()
@@ -176,15 +181,18 @@ class VideoFile:
         Raises:
             VideoUnavailable: no frame at all, or far fewer than the file says it holds (at the end), or too long.
         """
-        packets = pictures = decoded = 0
+        expected = pictures = decoded = 0
         last_s = -1.0
         time_base = self._stream.time_base
         assert time_base is not None
         unit_s = float(time_base)
         timed = False  # whether frames carry presentation times; in some AVI files they carry decoding times only
-        for packet in self._packets():
-            if packet.pts is not None or packet.dts is not None:
-                packets += not packet.is_discard
+        context = self._stream.codec_context
+        for packet, wanted in self._marked(self._packets(), unit_s):
+            if wanted and (packet.pts is not None or packet.dts is not None):
+                expected += not packet.is_discard
+            if self._grid_s is not None:
+                context.skip_frame = "DEFAULT" if wanted else "NONREF"
             for frame in self._decode(packet):
                 decoded += 1
                 if frame.is_corrupt:
@@ -203,7 +211,7 @@ class VideoFile:
                 self._refuse_longer(timestamp_s)
                 pictures += 1
                 yield DecodedFrame(timestamp_s, _luma(frame), frame, self)
-        self._check_whole(packets, decoded, pictures)
+        self._check_whole(expected, decoded, pictures)
 
     def wanted_frames(self, wanted: Callable[[DecodedFrame], Found | None]) -> Iterator[tuple[DecodedFrame, Found]]:
         """The frames that are wanted, each with what `wanted` says of it; None passes a frame over.
@@ -278,6 +286,36 @@ class VideoFile:
             return packet.decode()  # type: ignore[return-value]
         except av.FFmpegError:  # a damaged packet costs its own frame
             return []
+
+    def _marked(self, packets: Iterator[Packet], unit_s: float) -> Iterator[tuple[Packet, bool]]:
+        """The packets, each with whether its frame is wanted, even if no other builds on it.
+
+        Packets come in order of decoding: which frame is the first of a cell of the grid is known once all those have
+        been seen that may be shown before it.
+        """
+        if self._grid_s is None:
+            yield from ((packet, True) for packet in packets)
+            return
+        ahead: deque[tuple[Packet, int | None]] = deque()
+        first: dict[int, int] = {}  # by cell, the earliest stamp
+
+        def oldest() -> tuple[Packet, bool]:
+            packet, cell = ahead.popleft()
+            stamp = packet.pts
+            return packet, cell is None or stamp is None or stamp <= first.get(cell, stamp)
+
+        for packet in packets:
+            cell = None
+            if packet.pts is not None:
+                cell = math.floor((packet.pts * unit_s - self._origin_s) / self._grid_s + 1e-6)
+                first[cell] = min(first.get(cell, packet.pts), packet.pts)
+            ahead.append((packet, cell))
+            if len(ahead) > _REORDERED:
+                yield oldest()
+            if len(first) > 4 * _REORDERED:
+                del first[min(first)]
+        while ahead:
+            yield oldest()
 
     def _check_whole(self, packets: int, decoded: int, pictures: int) -> None:
         name = self._path.name
