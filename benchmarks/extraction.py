@@ -135,9 +135,10 @@ def main() -> None:
 
         start, _ = median([bare(nothing) for _ in range(5)]), extraction(nothing)
         print(
-            f"ffmpeg {imageio_ffmpeg.get_ffmpeg_version()}, PyAV {av.__version__} with FFmpeg {av.ffmpeg_version_info}; "
-            f"{DECODER_THREADS} decoder threads; {asked.pairs} pairs; ffmpeg's start-up of {start.wall_s * 1000:.0f} ms "
-            f"taken off; load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores\n"
+            f"ffmpeg {imageio_ffmpeg.get_ffmpeg_version()}, PyAV {av.__version__} with FFmpeg "
+            f"{av.ffmpeg_version_info}; "
+            f"{DECODER_THREADS} decoder threads; {asked.pairs} pairs;\nffmpeg's start-up of "
+            f"{start.wall_s * 1000:.0f} ms taken off; load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores\n"
         )
         print("| file | decoder | frames kept | ffmpeg -f null | extraction | ratio | least to most | of CPU time |")
         print("|---|---|---|---|---|---|---|---|")
