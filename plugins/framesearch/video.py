@@ -102,7 +102,8 @@ class VideoFile:
         height: of the pictures, pixels; smaller videos are not scaled up.
         max_hours: videos that are longer are refused.
         grid_s: where given, frames may be left out, undecoded, that no other frame builds on (as H.264 marks them) and
-            that are not the first since a multiple of so many seconds.
+            that are not the first since a multiple of so many seconds. A shot may then seem to start a frame or
+            two late, where the encoder began it with such frames.
 
     Raises:
         VideoUnavailable: nothing here can be decoded as video, or it is too long. Reading can raise it, too.
