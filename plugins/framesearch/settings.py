@@ -60,7 +60,7 @@ class Settings(BaseSettings):
     # Training and promotion.
     encoder_family: Literal["contrastive", "convolutional"] = "contrastive"
     training_minutes: float = Field(7.0, gt=0)
-    first_training_minutes: float = Field(1.5, gt=0)
+    first_training_minutes: float = Field(4.0, gt=0)
     training_max_frames: int = Field(6000, ge=100)
     training_seed: int = 20260101
     retrain_growth: float = Field(0.2, ge=0)
