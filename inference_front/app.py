@@ -135,7 +135,7 @@ def show_match(number: int, match: Match, *, playing: bool) -> None:
         show_still(match)
     with text:
         facts(match)
-        label = "Playing" if playing else f"Play from {clock(match.timestamp_s)}"
+        label = "Shown above" if playing else f"Show {clock(match.timestamp_s)}"
         st.button(label, key=f"play-{number}", on_click=play, args=(number,), disabled=playing, type="tertiary")
 
 

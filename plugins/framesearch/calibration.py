@@ -27,7 +27,8 @@ PROBES = 200
 DISTORTED = 2  # of each probe, beside the clean one
 ON_TIME_S = 1.0  # a match within this of the true moment is right
 LOOKS_THE_SAME = 0.998  # or one of the same video whose thumbnail correlates this well: still scenes have no one moment
-SAME_PICTURE = 0.9  # across videos: a re-encode of the same film, neither right nor wrong
+SAME_PICTURE = 0.9  # across videos: the same frame of another copy, neither right nor wrong
+SAME_FILM = 0.97  # across videos: proof that they are copies, all of whose matches among them are neither
 STILL = 0.99  # of neighbouring frames: a still scene
 STILL_SHARE = 0.95  # of the neighbours called still that are to be
 CLEAN_KEPT = 0.95  # share of the undistorted probes that are to be found: for it precision yields,
@@ -36,22 +37,45 @@ LEAST_PAIRS = 20  # below, a share says nothing
 ENOUGH_PAIRS = 60  # so many are asked though the time is spent
 NEIGHBOURS = 3  # pairs of neighbouring frames compared for each probe
 THUMBNAIL = 112  # pixels
+NOWHERE = -1  # the "video" of a picture that no film shows
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """A match that came back for a probe frame.
+
+    Attributes:
+        rank: 0 for the first match, 1 and 2 for further ones; None where the probe's own video was left out.
+        video, other: the probe's and the match's, as places in `Bundle.videos`.
+        right: the right video at the right moment.
+        clean: the probe was not distorted.
+    """
+
+    rank: int | None
+    score: float
+    video: int
+    other: int
+    right: bool
+    clean: bool
 
 
 @dataclass(slots=True)
-class _Scores:
-    """Scores of matches and whether they were right; `own` of pictures in the library, `foreign` of others."""
+class _Asked:
+    """All that came back, the pairs of videos that are copies of a film, and how alike neighbouring frames are."""
 
-    own: list[float] = field(default_factory=list)
-    own_right: list[bool] = field(default_factory=list)  # video and moment
-    own_video: list[bool] = field(default_factory=list)
-    own_clean: list[bool] = field(default_factory=list)
-    further: list[float] = field(default_factory=list)
-    further_right: list[bool] = field(default_factory=list)
-    foreign: list[float] = field(default_factory=list)
-    neighbours: list[float] = field(default_factory=list)  # similarity of neighbouring frames
+    answers: list[_Answer] = field(default_factory=list)
+    copies: set[frozenset[int]] = field(default_factory=set)
+    neighbours: list[float] = field(default_factory=list)
     neighbours_same: list[bool] = field(default_factory=list)
     probes: int = 0
+
+    def of_rank(self, *ranks: int | None) -> list[_Answer]:
+        """The answers of these ranks that say something: not those from one copy of a film to another."""
+        return [
+            answer
+            for answer in self.answers
+            if answer.rank in ranks and frozenset((answer.video, answer.other)) not in self.copies
+        ]
 
 
 def calibrate(bundle: Bundle, storage: Storage, *, precision: float, budget_s: float, seed: int = 0) -> Calibration:
@@ -67,23 +91,18 @@ def calibrate(bundle: Bundle, storage: Storage, *, precision: float, budget_s: f
     started = time.monotonic()
     rng = np.random.default_rng(seed)
     thumbnails = _Thumbnails(bundle, storage)
-    scores = _Scores()
+    asked = _Asked()
     for video, timestamp_s, rgb in _probes(bundle, storage, rng) if budget_s >= 0 else ():
-        if time.monotonic() - started > budget_s and len(scores.own) >= ENOUGH_PAIRS:
+        if time.monotonic() - started > budget_s and len(asked.of_rank(0)) >= ENOUGH_PAIRS:
             break
-        _ask(bundle, thumbnails, scores, video, timestamp_s, rgb, rng)
+        _ask(bundle, thumbnails, asked, video, timestamp_s, rgb, rng)
     seconds = time.monotonic() - started
-    if len(scores.own) < LEAST_PAIRS:
-        log.warning("calibration: only %d queries from probe frames, the defaults stand", len(scores.own))
+    queries = len(asked.of_rank(0))
+    if queries < LEAST_PAIRS:
+        log.warning("calibration: only %d queries from probe frames, the defaults stand", queries)
         return Calibration(rows=bundle.card.rows)
-    calibration = _fit(scores, precision, bundle.card.rows, seconds)
-    log.info(
-        "index %s calibrated: %d queries, %.1f s, %s",
-        bundle.card.index_id,
-        len(scores.own),
-        seconds,
-        calibration.figures,
-    )
+    calibration = _fit(asked, precision, bundle.card.rows, seconds)
+    log.info("index %s calibrated: %d queries, %.1f s, %s", bundle.card.index_id, queries, seconds, calibration.figures)
     return calibration
 
 
@@ -119,7 +138,7 @@ def _probes(bundle: Bundle, storage: Storage, rng: np.random.Generator) -> Itera
 def _ask(
     bundle: Bundle,
     thumbnails: "_Thumbnails",
-    scores: _Scores,
+    asked: _Asked,
     video: int,
     timestamp_s: float,
     rgb: np.ndarray,
@@ -131,47 +150,43 @@ def _ask(
     after = rows.start + int(np.searchsorted(bundle.timestamps_s[rows.start : rows.stop], timestamp_s))
     around = [truth, *(thumbnails.of(row) for row in (after - 1, after) if row in rows)]
 
-    def is_copy(place: Place) -> bool:
-        """Whether another video shows the same: neither right nor wrong."""
-        return place.video != video and any(thumbnails.correlation(place.row, one) > SAME_PICTURE for one in around)
+    def note(rank_: int | None, place: Place, *, clean: bool) -> None:
+        alike = max(thumbnails.correlation(place.row, one) for one in around)
+        if place.video != video and alike > SAME_FILM:
+            asked.copies.add(frozenset((video, place.video)))
+        if place.video != video and alike > SAME_PICTURE:
+            return
+        right = place.video == video and (
+            abs(bundle.timestamps_s[place.row] - timestamp_s) <= ON_TIME_S
+            or thumbnails.correlation(place.row, truth) > LOOKS_THE_SAME
+        )
+        asked.answers.append(_Answer(rank_, place.score, video, place.video, bool(right), clean))
 
-    scores.probes += 1
+    asked.probes += 1
     kinds = rng.choice(sorted(set(DISTORTIONS) - {"none"}), DISTORTED, replace=False)
     for number, query in enumerate([rgb, *(DISTORTIONS[kind](rgb, rng) for kind in kinds)]):
         _, vectors = embed_views(bundle, query)
         for position, place in enumerate(rank(bundle, vectors, 3)):
-            if is_copy(place):
-                continue
-            right = place.video == video and (
-                abs(bundle.timestamps_s[place.row] - timestamp_s) <= ON_TIME_S
-                or thumbnails.correlation(place.row, truth) > LOOKS_THE_SAME
-            )
-            if position == 0:
-                scores.own.append(place.score)
-                scores.own_right.append(bool(right))
-                scores.own_video.append(place.video == video)
-                scores.own_clean.append(number == 0)
-            else:
-                scores.further.append(place.score)
-                scores.further_right.append(bool(right))
-        # As if the picture's video were not in the library.
-        scores.foreign += [place.score for place in rank(bundle, vectors, 1, without=rows) if not is_copy(place)]
+            note(position, place, clean=number == 0)
+        for place in rank(bundle, vectors, 1, without=rows):
+            note(None, place, clean=number == 0)
         if len(bundle.videos) == 1:  # nothing else to compare with: what no film shows, its own frame in pieces
             _, pieces = embed_views(bundle, _shuffled(query, rng))
-            scores.foreign += [place.score for place in rank(bundle, pieces, 1)]
-    _compare_neighbours(bundle, thumbnails, scores, video, rng)
+            best = rank(bundle, pieces, 1)[0]
+            asked.answers.append(_Answer(None, best.score, video, NOWHERE, right=False, clean=False))
+    _compare_neighbours(bundle, thumbnails, asked, video, rng)
 
 
 def _compare_neighbours(
-    bundle: Bundle, thumbnails: "_Thumbnails", scores: _Scores, video: int, rng: np.random.Generator
+    bundle: Bundle, thumbnails: "_Thumbnails", asked: _Asked, video: int, rng: np.random.Generator
 ) -> None:
     rows = bundle.rows_of(video)
     if len(rows) < 2:
         return
     for row in rng.integers(rows.start, rows.stop - 1, NEIGHBOURS):
         one, other = bundle.index.vectors(range(row, row + 2))
-        scores.neighbours.append(float(one @ other / (np.linalg.norm(one) * np.linalg.norm(other))))
-        scores.neighbours_same.append(thumbnails.correlation(int(row), thumbnails.of(int(row) + 1)) > STILL)
+        asked.neighbours.append(float(one @ other / (np.linalg.norm(one) * np.linalg.norm(other))))
+        asked.neighbours_same.append(thumbnails.correlation(int(row), thumbnails.of(int(row) + 1)) > STILL)
 
 
 def _shuffled(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -216,9 +231,12 @@ def _thumbnail(rgb: np.ndarray) -> np.ndarray:
 # ---- fitting
 
 
-def _fit(scores: _Scores, precision: float, rows: int, seconds: float) -> Calibration:
-    own, right, video = np.array(scores.own), np.array(scores.own_right), np.array(scores.own_video)
-    clean, foreign = np.array(scores.own_clean), np.array(scores.foreign)
+def _fit(asked: _Asked, precision: float, rows: int, seconds: float) -> Calibration:
+    first, further, outside = asked.of_rank(0), asked.of_rank(1, 2), asked.of_rank(None)
+    own, foreign = (np.array([answer.score for answer in answers]) for answers in (first, outside))
+    right = np.array([answer.right for answer in first])
+    video = np.array([answer.video == answer.other for answer in first])
+    clean = np.array([answer.clean for answer in first])
     pooled = np.concatenate([own, foreign])
     named = np.concatenate([video, np.zeros(len(foreign), bool)])
     found_score = lowest_precise_score(pooled, named, precision)
@@ -229,7 +247,7 @@ def _fit(scores: _Scores, precision: float, rows: int, seconds: float) -> Calibr
     found, falsely = own >= found_score, foreign >= found_score
     called = int(found.sum() + falsely.sum())
     figures = {
-        "probe_frames": scores.probes,
+        "probe_frames": asked.probes,
         "queries_in_library": len(own),
         "queries_not_in_library": len(foreign),
         "moment_at_1": float(right.mean()),
@@ -245,8 +263,10 @@ def _fit(scores: _Scores, precision: float, rows: int, seconds: float) -> Calibr
     return Calibration(
         found_score=found_score,
         first=fit_curve(pooled, np.concatenate([right, np.zeros(len(foreign), bool)])),
-        further=fit_curve(np.array(scores.further), np.array(scores.further_right, bool)),
-        still_score=_still_score(np.array(scores.neighbours), np.array(scores.neighbours_same, bool)),
+        further=fit_curve(
+            np.array([answer.score for answer in further]), np.array([answer.right for answer in further], bool)
+        ),
+        still_score=_still_score(np.array(asked.neighbours), np.array(asked.neighbours_same, bool)),
         method="probes",
         rows=rows,
         figures={name: round(value, 4) for name, value in figures.items()},

@@ -11,8 +11,9 @@ measured in the first answer; beyond, lists keep a query within milliseconds at 
 Product quantisation would save more memory and lose a third of the first answers.
 """
 
+import contextlib
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,17 @@ def type_for(rows: int) -> str:
     if rows <= FLAT_LIMIT:
         return "Flat"
     return "SQ8" if rows <= SQ8_LIMIT else f"IVF{LISTS}"
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """A few queries gain nothing from threads, whose waiting burns more than the search; queries run side by side."""
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)  # of the calling thread only
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)
 
 
 class FrameIndex:
@@ -111,14 +123,16 @@ class FrameIndex:
             return np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64)
         queries = np.ascontiguousarray(queries, np.float32)
         if not without:
-            return self._index.search(queries, count)
+            with _one_thread():
+                return self._index.search(queries, count)
         excluded = faiss.IDSelectorRange(without.start, without.stop)
         selection: dict[str, Any] = {"sel": faiss.IDSelectorNot(excluded)}
         if self.type.startswith("IVF"):
             parameters: Any = faiss.SearchParametersIVF(**selection | {"nprobe": PROBED})
         else:
             parameters = faiss.SearchParameters(**selection)
-        return self._index.search(queries, count, params=parameters)
+        with _one_thread():
+            return self._index.search(queries, count, params=parameters)
 
     def vectors(self, rows: np.ndarray | range) -> np.ndarray:
         """The stored vectors of these rows, as exact as the type keeps them: float32 (N, D)."""

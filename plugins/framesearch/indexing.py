@@ -173,7 +173,7 @@ def build_index(
     known = {} if base is None else {video.video_id: video for video in base.videos}
     with storage.scratch() as folder:
         card = _write(folder, encoder_file, base, base_id, added, known | listed, source)
-        bundle = open_folder(folder, card.index_id)
+        bundle = open_folder(folder, card.index_id, threads=1)  # as the page does: small batches gain nothing from more
         _check(bundle, storage)
         card = replace(card, calibration=_calibration(bundle, base, storage, settings))
         write_card(folder, card)

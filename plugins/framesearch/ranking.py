@@ -55,26 +55,24 @@ def rank(bundle: Bundle, vectors: np.ndarray, top: int, *, without: range | None
 
 
 def _group(bundle: Bundle, scores: np.ndarray, rows: np.ndarray, top: int) -> list[Place]:
+    """The best candidates (both arrays (V, K)), each standing for its scene."""
+    order = np.argsort(-scores, axis=None, kind="stable")
+    order = order[rows.reshape(-1)[order] >= 0]
+    _, first = np.unique(rows.reshape(-1)[order], return_index=True)
+    order = order[np.sort(first)]  # each row once, by its best view
+    found, videos = rows.reshape(-1)[order], bundle.video_of_row[rows.reshape(-1)[order]]
+    times = bundle.timestamps_s[found]
+    left = np.ones(len(order), bool)
     places: list[Place] = []
-    times = bundle.timestamps_s
-    seen: set[int] = set()
-    for position in np.argsort(-scores, axis=None, kind="stable"):
-        view, column = divmod(int(position), scores.shape[1])
-        row = int(rows[view, column])
-        if row < 0 or row in seen:
-            continue
-        seen.add(row)
-        video = int(bundle.video_of_row[row])
-        if any(
-            place.video == video
-            and times[place.first_row] - NEIGHBOUR_S <= times[row] <= times[place.last_row] + NEIGHBOUR_S
-            for place in places
-        ):
-            continue
-        first, last = _still_scene(bundle, row, bundle.rows_of(video))
-        places.append(Place(row, video, float(scores[view, column]), view, first, last))
-        if len(places) == top:
-            break
+    while len(places) < top and left.any():
+        best = int(np.argmax(left))
+        row, video = int(found[best]), int(videos[best])
+        first_row, last_row = _still_scene(bundle, row, bundle.rows_of(video))
+        view, score = int(order[best]) // scores.shape[1], float(scores.reshape(-1)[order[best]])
+        places.append(Place(row, video, score, view, first_row, last_row))
+        start_s, end_s = bundle.timestamps_s[first_row], bundle.timestamps_s[last_row]
+        near = (times >= start_s - NEIGHBOUR_S) & (times <= end_s + NEIGHBOUR_S)
+        left &= ~((videos == video) & near)
     return places
 
 
