@@ -36,8 +36,6 @@ log = logging.getLogger(__name__)
 
 MODEL = "frame-encoder"
 EXPERIMENT = "frame-encoder"
-# Makes MLflow's UI open on the training runs, not on the traces of a language model.
-_TRAINED_MODELS = {"mlflow.experimentKind": "custom_model_development"}
 CHAMPION = "champion"  # the alias
 ENCODER_PATH = "extra_files/encoder.onnx"  # within a logged model
 
@@ -259,8 +257,7 @@ class Registry:
             # Without a server there is nobody to say where artifacts lie: where `mlflow_server` puts them too.
             location = None if self.uri.startswith("http") else (self.home / "mlflow" / "artifacts").as_uri()
             try:
-                made_id = self.client.create_experiment(EXPERIMENT, artifact_location=location, tags=_TRAINED_MODELS)
-                return str(made_id)
+                return str(self.client.create_experiment(EXPERIMENT, artifact_location=location))
             except MlflowException:
                 made = self.client.get_experiment_by_name(EXPERIMENT)  # somebody else was quicker
                 if made is None:
