@@ -171,6 +171,13 @@ class RunningPage:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )
+        try:
+            self._wait()
+        except BaseException:
+            self.process.kill()
+            raise
+
+    def _wait(self) -> None:
         deadline = time.monotonic() + 60
         while self.fetch("/_stcore/health")[0] != 200:
             assert self.process.poll() is None, "the page ended"
@@ -271,15 +278,18 @@ def test_a_person_pastes_a_picture(running: RunningPage, browser_page: Page) -> 
 @pytest.mark.browser
 def test_an_open_page_follows_the_index_and_stops_when_told(library: Library, browser_page: Page) -> None:
     running = RunningPage(library)
-    browser_page.goto(running.address)
-    expect(browser_page.get_by_text("Nothing is indexed yet")).to_be_visible(timeout=30_000)
-    library.publish()
-    expect(browser_page.locator("input[type=file]").first).to_be_attached(timeout=30_000)
-    expect(browser_page.get_by_text("3 videos · 72 frames")).to_be_visible(timeout=30_000)
-    store_video(library.catalogue, library.storage, "v9", seed=9)
-    library.publish()
-    expect(browser_page.get_by_text("4 videos · 96 frames")).to_be_visible(timeout=30_000)
-    assert running.stop() in (0, -signal.SIGTERM)
+    try:
+        browser_page.goto(running.address)
+        expect(browser_page.get_by_text("Nothing is indexed yet")).to_be_visible(timeout=30_000)
+        library.publish()
+        expect(browser_page.locator("input[type=file]").first).to_be_attached(timeout=30_000)
+        expect(browser_page.get_by_text("3 videos · 72 frames")).to_be_visible(timeout=30_000)
+        store_video(library.catalogue, library.storage, "v9", seed=9)
+        library.publish()
+        expect(browser_page.get_by_text("4 videos · 96 frames")).to_be_visible(timeout=30_000)
+        assert running.stop() in (0, -signal.SIGTERM)
+    finally:
+        running.process.kill()
 
 
 @pytest.mark.browser
