@@ -9,7 +9,6 @@ from pathlib import Path
 from framesearch import layout
 from framesearch.catalogue import Catalogue
 from framesearch.errors import (
-    FramesearchError,
     ObjectDamaged,
     PlaylistUnavailable,
     PlaylistUnreachable,
@@ -22,7 +21,7 @@ from framesearch.playlist import Progress, download, list_playlist, normalise
 from framesearch.records import FrameCounts, FrameRole, ListingDiff, Reason
 from framesearch.sampling import Sampler
 from framesearch.settings import Settings
-from framesearch.storage import Storage, raise_if_full
+from framesearch.storage import Storage, or_full
 from framesearch.tables import Frame, read_frame_times, write_frames
 from framesearch.video import VideoFile
 
@@ -78,7 +77,7 @@ def extract_video(
         _note_failure(catalogue, video_id, video.attempts, error, error.reason, error.retry_at, settings)
         raise
     except (StorageFull, OSError) as error:
-        full = _as_full(error, Path(settings.storage))
+        full = or_full(error, Path(settings.storage))
         reason = Reason.UNKNOWN if full is error and not isinstance(error, StorageFull) else Reason.STORAGE_FULL
         _note_failure(catalogue, video_id, 0, full, reason, datetime.now(UTC), settings)  # no fault of the video's
         if full is error:
@@ -147,13 +146,3 @@ def _note_failure(
     elif retry_at is None:
         retry_at = now + timedelta(minutes=settings.retry_after_minutes * 2 ** min(attempts, 10))
     catalogue.mark_failed(video_id, reason, str(error), now, retry_at)
-
-
-def _as_full(error: Exception, folder: Path) -> Exception:
-    """The same error, or "no space left" as the error that says what to do."""
-    if isinstance(error, OSError):
-        try:
-            raise_if_full(error, folder)
-        except FramesearchError as full:
-            return full
-    return error

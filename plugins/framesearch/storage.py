@@ -108,7 +108,7 @@ class FolderStorage:
             _sync_folder(target.parent)
             return True
         except OSError as error:
-            raise _full(error, self.root) from error
+            raise or_full(error, self.root) from error
         finally:
             part.unlink(missing_ok=True)
 
@@ -144,7 +144,7 @@ class FolderStorage:
                 part.replace(target)
             except OSError as error:
                 part.unlink(missing_ok=True)
-                raise _full(error, self.root) from error
+                raise or_full(error, self.root) from error
             _sync_folder(target.parent)
 
     @contextlib.contextmanager
@@ -157,7 +157,7 @@ class FolderStorage:
                 folder = Path(tempfile.mkdtemp(dir=self._scratch))
                 in_use = _locked(folder)
         except OSError as error:
-            raise _full(error, self._scratch) from error
+            raise or_full(error, self._scratch) from error
         try:
             yield folder
         finally:
@@ -199,23 +199,12 @@ def open_storage(settings: Settings) -> Storage:
     return FolderStorage(Path(settings.storage), settings.scratch)
 
 
-def raise_if_full(error: OSError, folder: Path) -> None:
-    """Turn "no space left" into the error that names the folder; other errors pass.
-
-    Raises:
-        StorageFull: the disk or the quota of `folder` is exhausted.
-    """
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        raise StorageFull(
+def or_full(error: Exception, folder: Path) -> Exception:
+    """The same error; but where the disk or the quota of `folder` is exhausted, the one that says what to do."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageFull(
             f"no space left for {folder}: free some, or point FRAMESEARCH_HOME at a larger disk, then run again"
-        ) from error
-
-
-def _full(error: OSError, folder: Path) -> Exception:
-    try:
-        raise_if_full(error, folder)
-    except StorageFull as full:
-        return full
+        )
     return error
 
 
