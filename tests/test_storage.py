@@ -79,6 +79,23 @@ def test_a_pointer_moves_only_from_the_generation_that_was_read(fresh_storage: F
     assert fresh_storage.read_pointer("index/current.json")[0] == b"2"
 
 
+def test_setting_the_same_value_again_is_a_move(fresh_storage: FolderStorage):
+    fresh_storage.move_pointer("pointer", b"1", "")
+    _, generation = fresh_storage.read_pointer("pointer")
+    fresh_storage.move_pointer("pointer", b"1", generation)
+    with pytest.raises(PointerMoved):
+        fresh_storage.move_pointer("pointer", b"2", generation)
+
+
+def test_a_pointer_that_was_copied_from_elsewhere_moves(fresh_storage: FolderStorage):
+    fresh_storage.root.mkdir(parents=True, exist_ok=True)
+    (fresh_storage.root / "pointer").write_bytes(b"1")
+    value, generation = fresh_storage.read_pointer("pointer")
+    assert value == b"1"
+    fresh_storage.move_pointer("pointer", b"2", generation)
+    assert fresh_storage.read_pointer("pointer")[0] == b"2"
+
+
 def _race(root: Path, number: int, results) -> None:
     storage = FolderStorage(root, root / "scratch")
     source = root / f"source-{number}"

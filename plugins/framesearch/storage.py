@@ -122,21 +122,27 @@ class FolderStorage:
         return len(paths)
 
     def read_pointer(self, path: str) -> tuple[bytes | None, str]:
+        target, last_move = self._file(path), b""
+        with contextlib.suppress(FileNotFoundError):
+            last_move = _lock_of(target).read_bytes()  # read first: a move in between makes the generation an old one
         try:
-            value = self._file(path).read_bytes()
+            value = target.read_bytes()
         except FileNotFoundError:
             return None, ""
-        return value, hashlib.sha256(value).hexdigest()
+        return value, hashlib.sha256(last_move + value).hexdigest()
 
     def move_pointer(self, path: str, value: bytes, generation: str) -> None:
         target = self._file(path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        with target.with_name(f"{target.name}.lock").open("w") as lock:
+        with _lock_of(target).open("a+") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if self.read_pointer(path)[1] != generation:
                 raise PointerMoved(f"{path} was moved by somebody else: read it again, then retry")
             part = target.with_name(f"{target.name}.part")
             try:
+                lock.truncate(0)
+                lock.write(os.urandom(16).hex())  # setting the same value again is a move, too
+                lock.flush()
                 with part.open("wb") as file:
                     file.write(value)
                     file.flush()
@@ -171,6 +177,11 @@ class FolderStorage:
                 with contextlib.suppress(OSError):  # held, or gone meanwhile
                     os.close(_locked(folder))
                     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _lock_of(pointer: Path) -> Path:
+    """The file that a pointer is moved under; it holds a token of the last move."""
+    return pointer.with_name(f"{pointer.name}.lock")
 
 
 def _locked(folder: Path) -> int:
