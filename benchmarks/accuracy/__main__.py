@@ -1,0 +1,58 @@
+"""python -m benchmarks.accuracy FOLDER: measure framesearch and its peers on a folder of videos."""
+
+import argparse
+import logging
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # queries are measured on one core
+
+log = logging.getLogger("benchmarks.accuracy")
+
+
+def options() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description=__doc__.split(": ")[1])
+    say = parser.add_argument
+    say("folder", type=Path, help="videos; each is indexed or held out as a whole")
+    say("--home", type=Path, help="a framesearch home: measured as it is where it holds an index of the folder's videos, "
+        "else built there. Default: below FRAMESEARCH_HOME, built by the first run")  # fmt: skip
+    say("--held-out", metavar="N|NAMES", help="films to keep out of the library: how many, or names by commas "
+        "(default: a quarter); a home that is there already has decided that")  # fmt: skip
+    say("--copies", action="append", default=[], metavar="A,B,...", help="videos that show the same film; repeatable")
+    say("--minutes", type=float, default=4.0, help="to train the encoder at most, where the home is built (4)")
+    say("--bases", type=int, default=60, help="base frames of indexed videos (60); each is asked under 21 transforms")
+    say("--distractors", type=int, help="base frames of held-out videos (half as many)")
+    say("--severities", type=int, default=0, metavar="BASES", help="base frames for the table of severities (0: none)")
+    say("--transforms", choices=("other", "gate"), default="other", help="the benchmark's own, or those of the gate")
+    say("--systems", help="only these, by commas: framesearch, sscd, sscd1, thumbnail, phash")
+    say("--sscd", type=Path, metavar="ONNX", help="SSCD as an ONNX file: uint8 (N, H, W, 3) in, float32 (N, D) out")
+    say("--sscd-side", type=int, default=288, help="pixels of the square that SSCD sees (288)")
+    say("--label", default="framesearch", help="what framesearch is called in the report")
+    say("--seed", type=int, default=20261122)
+    say("--report", type=Path, help="folder for the report (default: HOME/accuracy/report)")
+    return parser
+
+
+def main() -> int:
+    """Build or open, ask, mark, write, print; the exit status."""
+    asked = options().parse_args()
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
+    logging.getLogger("benchmarks").setLevel(logging.INFO)
+    from benchmarks.accuracy import running
+    from benchmarks.accuracy.footage import WrongChoice
+    from framesearch.errors import FramesearchError
+
+    try:
+        page = running.run(asked)
+    except (FramesearchError, WrongChoice) as error:
+        log.error("%s", error)
+        return 1
+    print(page.read_text(encoding="utf-8"))
+    log.info("written to %s", page.parent)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

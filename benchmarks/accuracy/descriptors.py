@@ -1,0 +1,125 @@
+"""The peers' descriptors, each after its own paper or code: what other systems keep of a frame."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnxruntime as ort
+
+from benchmarks.accuracy.footage import fingerprint
+from framesearch.encoder import Encoder
+
+_BATCH = 16
+
+
+class Thumbnail:
+    """A 16 x 16 colour thumbnail, centred, of unit norm: what "compare a small picture" comes to."""
+
+    name = "16x16 thumbnail"
+    digest = "thumbnail 16x16 1"
+    bytes_per_frame = 16 * 16 * 3 * 4
+    note = "16 x 16 RGB, centred, cosine"
+
+    def embed(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
+        """float32 (N, 768), unit norm; zeros for a picture of one colour."""
+        small = np.stack([cv2.resize(rgb, (16, 16), interpolation=cv2.INTER_AREA).reshape(-1) for rgb in pictures])
+        centred = small.astype(np.float32) - small.mean(axis=1, keepdims=True, dtype=np.float32)
+        return centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-6)
+
+    def scores(self, queries: np.ndarray, gallery: np.ndarray) -> np.ndarray:
+        """Cosine."""
+        return queries @ gallery.T
+
+
+class PHash:
+    """The 64-bit perceptual hash: signs of the lowest 8 x 8 frequencies of a 32 x 32 grey picture.
+
+    Source: Krawetz, "Looks like it" (2011), https://www.hackerfactor.com/blog/index.php?/archives/432, as the package
+    imagehash computes it: the 8 x 8 lowest coefficients, the constant one included, against their median.
+    """
+
+    name = "pHash"
+    digest = "phash 64 1"
+    bytes_per_frame = 8
+    note = "64 bits, Hamming distance"
+
+    def embed(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
+        """int8 (N, 64), each -1 or 1."""
+        bits = np.empty((len(pictures), 64), np.int8)
+        for row, rgb in enumerate(pictures):
+            grey = cv2.resize(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), (32, 32), interpolation=cv2.INTER_AREA)
+            low = cv2.dct(grey.astype(np.float32))[:8, :8].reshape(-1)
+            bits[row] = np.where(low > np.median(low), 1, -1)
+        return bits
+
+    def scores(self, queries: np.ndarray, gallery: np.ndarray) -> np.ndarray:
+        """The share of equal bits less that of different ones."""
+        return queries.astype(np.float32) @ gallery.T.astype(np.float32) / queries.shape[1]
+
+
+class Sscd:
+    """SSCD, a copy detection network, from an ONNX file that takes uint8 (N, H, W, 3) RGB of any size.
+
+    Source: Pizzi et al., "A Self-Supervised Descriptor for Image Copy Detection" (CVPR 2022),
+    https://github.com/facebookresearch/sscd-copy-detection, which advises to squash pictures to squares.
+    """
+
+    def __init__(self, onnx: Path, side: int = 288) -> None:
+        self._file, self._side = onnx, side
+        self._digest_of_file = hashlib.sha256(onnx.read_bytes()).hexdigest()
+        self._sessions: dict[int, ort.InferenceSession] = {}
+        self.name = "SSCD"
+        self.digest = fingerprint("sscd", self._digest_of_file, side)
+        session = self._session(1)
+        self._input, self._output = session.get_inputs()[0].name, session.get_outputs()[0].name
+        dimension = session.get_outputs()[0].shape[1]
+        self.bytes_per_frame = 4 * int(dimension)
+        self.note = f"{onnx.name}, {side} x {side} px, cosine of {dimension} numbers"
+
+    def _session(self, threads: int) -> ort.InferenceSession:
+        if threads not in self._sessions:
+            options = ort.SessionOptions()
+            options.intra_op_num_threads, options.log_severity_level = threads, 3
+            options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+            self._sessions[threads] = ort.InferenceSession(str(self._file), options, providers=["CPUExecutionProvider"])
+        return self._sessions[threads]
+
+    def embed(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
+        """float32 (N, D), unit norm. Queries come one by one and get one thread."""
+        session = self._session(1 if len(pictures) == 1 else len(os.sched_getaffinity(0)))
+        codes = []
+        for start in range(0, len(pictures), _BATCH):
+            squares = [_square(rgb, self._side) for rgb in pictures[start : start + _BATCH]]
+            codes.append(session.run([self._output], {self._input: np.stack(squares)})[0])
+        vectors = np.concatenate(codes).astype(np.float32)
+        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+
+    def scores(self, queries: np.ndarray, gallery: np.ndarray) -> np.ndarray:
+        """Cosine."""
+        return queries @ gallery.T
+
+
+def _square(rgb: np.ndarray, side: int) -> np.ndarray:
+    shrinks = rgb.shape[0] * rgb.shape[1] >= side * side
+    return cv2.resize(rgb, (side, side), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+
+
+class EncoderFile:
+    """Any encoder that keeps framesearch's contract, on its own: flat search, one vector a frame."""
+
+    def __init__(self, name: str, onnx: Path, note: str) -> None:
+        self._encoder = Encoder(onnx, threads=1)
+        self.name, self.note = name, note
+        self.digest = fingerprint("encoder", self._encoder.digest)
+        self.bytes_per_frame = 4 * self._encoder.dimension
+
+    def embed(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
+        """float32 (N, D), unit norm."""
+        return self._encoder.embed(pictures)
+
+    def scores(self, queries: np.ndarray, gallery: np.ndarray) -> np.ndarray:
+        """Cosine."""
+        return queries @ gallery.T

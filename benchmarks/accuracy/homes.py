@@ -1,0 +1,104 @@
+"""The framesearch under test: a home built from the folder less what is held out, or one that is there already."""
+
+import logging
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.accuracy.footage import Footage
+from framesearch import layout
+from framesearch.catalogue import open_catalogue
+from framesearch.errors import FramesearchError, NoIndex
+from framesearch.pipeline import run_line
+from framesearch.records import Video, VideoStatus
+from framesearch.settings import Settings, load_settings
+from framesearch.storage import open_storage
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """What is indexed, and what is not.
+
+    Attributes:
+        videos: of each indexed file of the folder, the catalogue's record.
+        absent: files of the folder of whose films nothing is indexed.
+    """
+
+    settings: Settings
+    videos: dict[Path, Video]
+    absent: tuple[Path, ...]
+
+
+def settings_of(home: Path) -> Settings:
+    """The environment's settings for a home that keeps everything in its own folder."""
+    own = {"home": home.expanduser().resolve(), "storage_uri": "", "catalogue_uri": "", "mlflow_tracking_uri": ""}
+    return load_settings().model_copy(update=own)
+
+
+def has_index(settings: Settings) -> bool:
+    """Whether an index is published."""
+    return open_storage(settings).read_pointer(layout.INDEX_POINTER)[0] is not None
+
+
+def build(settings: Settings, indexed: Sequence[Path], minutes: float) -> None:
+    """Ingest, train, promote and index in a home of the benchmark's own. A killed run is taken up where it ended.
+
+    Raises:
+        NoIndex: the line ended without one; the message says why.
+    """
+    started = time.monotonic()
+    videos = settings.home / "videos"
+    shutil.rmtree(videos, ignore_errors=True)  # links only
+    videos.mkdir(parents=True)
+    for file in indexed:
+        link = videos / file.name
+        while link.is_symlink():  # two files of one name, from two folders below
+            link = link.with_stem(f"{link.stem}-{file.parent.name}")
+        link.symlink_to(file)
+    trained = settings.model_copy(update={"first_training_minutes": minutes, "require_approval": False})
+    report = run_line([str(videos)], trained, _logged_step)
+    for title, why in report.left_out.items():
+        log.warning("%s is not in the library: %s", title, why)
+    if report.index is None:
+        raise NoIndex(f"the home {settings.home} could not be built: {'; '.join(report.problems) or report.model}")
+    log.info("home built: %d videos, %s, %.0f s", report.index.videos, report.model, time.monotonic() - started)
+
+
+class _LoggedStep:
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def advance(self, note: str = "") -> None:
+        log.info("%s: %s", self._name, note)
+
+    def say(self, note: str) -> None:
+        log.info("%s: %s", self._name, note)
+
+
+@contextmanager
+def _logged_step(name: str, total: int | None) -> Iterator[_LoggedStep]:
+    yield _LoggedStep(name)
+
+
+def open_library(settings: Settings, footage: Footage) -> Library:
+    """Which of the folder's videos the home holds, and of which films it holds nothing.
+
+    Raises:
+        FramesearchError: it holds none of them.
+    """
+    ready = [video for video in open_catalogue(settings).videos(VideoStatus.READY) if "://" not in video.url]
+    at = {Path(video.url).resolve(): video for video in ready}
+    videos = {file: at[file] for file in footage.files if file in at}
+    if not videos:
+        raise FramesearchError(
+            f"the home {settings.home} holds none of the folder's {len(footage.files)} videos: name the folder that it "
+            "was built from, or another --home"
+        )
+    indexed_films = {footage.film_of(file) for file in videos}
+    absent = footage.of_films(set(footage.film) - indexed_films)
+    return Library(settings, videos, absent)

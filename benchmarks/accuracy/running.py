@@ -1,0 +1,119 @@
+"""One run of the benchmark, from a folder to a report."""
+
+import argparse
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.accuracy import descriptors, homes, report, systems, transforms
+from benchmarks.accuracy.asking import ask
+from benchmarks.accuracy.footage import WrongChoice, fingerprint, held_out, read_footage
+from benchmarks.accuracy.gallery import Gallery, read_gallery
+from benchmarks.accuracy.marking import mark
+from benchmarks.accuracy.queries import QuerySet, choose_bases
+from benchmarks.accuracy.systems import FlatSearch, FramesearchSystem, System
+from framesearch.images import distortions
+from framesearch.settings import load_settings
+
+
+def run(asked: argparse.Namespace) -> Path:
+    """Do what was asked; returns the Markdown report."""
+    everyday = load_settings()
+    footage = read_footage(asked.folder, asked.copies, everyday)
+    home = asked.home or everyday.home / "accuracy" / asked.folder.resolve().name
+    settings = homes.settings_of(home)
+    if not homes.has_index(settings):
+        absent = held_out(footage, asked.held_out, asked.seed)
+        homes.build(settings, [file for file in footage.files if file not in absent], asked.minutes)
+    library = homes.open_library(settings, footage)
+    kept = settings.home / "accuracy"
+    gallery = read_gallery(library)
+    inside, outside = choose_bases(
+        footage,
+        library,
+        indexed=asked.bases,
+        absent=asked.bases // 2 if asked.distractors is None else asked.distractors,
+        seed=asked.seed,
+        kept=kept / "base_frames",
+    )
+    chosen, missing = choose_systems(asked, gallery, kept)
+    queries = query_set(asked.transforms, asked.seed)
+    answers = ask(chosen, [*inside, *outside], queries, kept / "answers")
+    swept = severity_set(asked.seed)
+    few = inside[: asked.severities]
+    severities = ask(chosen, few, swept, kept / "answers") if few else [None] * len(chosen)
+    results = [
+        report.Result(
+            system.name,
+            mark(answered, list(queries.transforms), inside, outside, gallery, footage),
+            system.abstains,
+            systems.described(system),
+            None if steps is None else mark(steps, list(swept.transforms), few, [], gallery, footage),
+        )
+        for system, answered, steps in zip(chosen, answers, severities, strict=True)
+    ]
+    setting = report.Setting(
+        folder=asked.folder.resolve().name,
+        transforms=queries.name,
+        seed=asked.seed,
+        indexed_videos=len(library.videos),
+        absent_videos=tuple(file.name for file in library.absent),
+        indexed_bases=len(inside),
+        absent_bases=len(outside),
+        frames=len(gallery),
+        hours=gallery.hours,
+        absent_peers=tuple(missing),
+        severity_steps=tuple((kind, step) for kind, steps in transforms.SEVERITIES.items() for step in steps),
+    )
+    return report.write(results, setting, asked.report or kept / "report")
+
+
+def query_set(name: str, seed: int) -> QuerySet:
+    """The 21 transforms, the benchmark's own (`other`) or those that the gate judges with (`gate`)."""
+    module, chosen = (transforms, transforms.TRANSFORMS) if name == "other" else (distortions, distortions.DISTORTIONS)
+    return QuerySet(name, dict(chosen), seed, fingerprint(name, seed, inspect.getsource(module)))
+
+
+def severity_set(seed: int) -> QuerySet:
+    """Every step of every kind of which the benchmark knows severities."""
+    steps = {f"{kind} {step}": made for kind, them in transforms.SEVERITIES.items() for step, made in them.items()}
+    return QuerySet("severities", steps, seed, fingerprint("severities", seed, inspect.getsource(transforms)))
+
+
+def choose_systems(asked: argparse.Namespace, gallery: Gallery, kept: Path) -> tuple[list[System], list[str]]:
+    """The systems to ask, framesearch first, and a sentence on each that can't be had.
+
+    Raises:
+        WrongChoice: a system was named that there is not.
+    """
+    codes = kept / "codes"
+
+    def sscd(**how: object) -> System:
+        if asked.sscd is None:
+            raise CannotBeHad("SSCD: name its ONNX file with --sscd")
+        return FlatSearch(descriptors.Sscd(asked.sscd, asked.sscd_side), gallery, codes, **how)  # type: ignore[arg-type]
+
+    known: dict[str, Callable[[], System]] = {
+        "framesearch": lambda: FramesearchSystem(gallery.library.settings, gallery, asked.label),
+        "sscd": lambda: sscd(name="SSCD"),
+        "sscd1": lambda: sscd(name="SSCD, one a second", apart_s=1.0),
+        "thumbnail": lambda: FlatSearch(descriptors.Thumbnail(), gallery, codes),
+        "phash": lambda: FlatSearch(descriptors.PHash(), gallery, codes),
+    }
+    wanted = asked.systems.split(",") if asked.systems else list(known)
+    unknown = sorted(set(wanted) - set(known))
+    if unknown:
+        raise WrongChoice(f"no system is called {', '.join(unknown)}: choose from {', '.join(known)}")
+    made, missing = [], []
+    for name in wanted:
+        try:
+            made.append(known[name]())
+        except CannotBeHad as why:
+            missing.append(str(why))
+    if not made:
+        raise WrongChoice(f"no system could be had: {'; '.join(missing)}")
+    return made, missing
+
+
+class CannotBeHad(Exception):
+    """A peer that needs what is not here; the message says what."""
