@@ -42,8 +42,7 @@ def chosen(frames: list[Seen], video_id: str = "v", share: float = 0.05) -> tupl
     sampler = Sampler(video_id, candidates_per_second=PACE, probe_share=share)
     kept: dict[FrameRole, list[float]] = {FrameRole.INDEX: [], FrameRole.PROBE: []}
     for frame in frames:
-        occasion = sampler.notice(frame)
-        role = sampler.decide(frame, occasion) if occasion else None
+        role = sampler.role(frame)
         if role:
             kept[role].append(frame.timestamp_s)
     return kept[FrameRole.INDEX], kept[FrameRole.PROBE]
@@ -95,9 +94,7 @@ def test_sparse_videos_lose_nothing_that_a_second_needs(fps):
 
 def test_the_pace_is_a_setting(lively):
     sampler = Sampler("v", candidates_per_second=2, probe_share=0)
-    occasions = [(frame, sampler.notice(frame)) for frame in lively]
-    roles = [sampler.decide(frame, occasion) for frame, occasion in occasions if occasion]
-    assert sum(role is FrameRole.INDEX for role in roles) == 24
+    assert sum(sampler.role(frame) is FrameRole.INDEX for frame in lively) == 24
 
 
 # ---- shots
@@ -183,8 +180,8 @@ def test_decoded_videos_are_sampled_the_same(tmp_path: Path):
     draw_video(tmp_path / "a.mp4", scenes=scenes, duration_s=8)
     sampler = Sampler("v", candidates_per_second=PACE, probe_share=0.05)
     with VideoFile(tmp_path / "a.mp4", height=180, max_hours=1) as file:
-        noticed = file.wanted_frames(sampler.notice)
-        index = [f.timestamp_s for f, occasion in noticed if sampler.decide(f, occasion) is FrameRole.INDEX]
+        kept = file.wanted_frames(sampler.role)
+        index = [frame.timestamp_s for frame, role in kept if role is FrameRole.INDEX]
     assert [time_s for time_s in index if time_s < 3] == pytest.approx([0, 1, 2], abs=0.04)
     assert sum(3 <= time_s < 6 for time_s in index) == 12
     assert [time_s for time_s in index if time_s >= 6] == pytest.approx([6, 7], abs=0.3)

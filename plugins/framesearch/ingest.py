@@ -117,12 +117,10 @@ def extract_frames(source: Path, target: Path, video_id: str, settings: Settings
     sampler = Sampler(video_id, candidates_per_second=settings.candidates_per_second, probe_share=settings.probe_share)
 
     def frames(file: VideoFile) -> Iterator[Frame]:
-        for frame, occasion in file.wanted_frames(sampler.notice):
-            role = sampler.decide(frame, occasion)
-            if role is not None:
-                kept[role] += 1
-                rgb = frame.picture()
-                yield Frame(frame.timestamp_s, encode_jpeg(rgb, settings.jpeg_quality), role, quality(rgb))
+        for frame, role in file.wanted_frames(sampler.role):
+            kept[role] += 1
+            rgb = frame.picture()
+            yield Frame(frame.timestamp_s, encode_jpeg(rgb, settings.jpeg_quality), role, quality(rgb))
 
     height, longest = settings.frame_height, settings.max_video_hours
     with VideoFile(source, height=height, max_hours=longest, grid_s=sampler.grid_s) as file:

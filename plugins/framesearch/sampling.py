@@ -69,8 +69,7 @@ class Occasion(Enum):
 class Sampler:
     """Decides about the frames of one video, which must all pass by in order of presentation.
 
-    In two steps, which may run in two threads: `notice` looks briefly at every frame, `decide` closely at those
-    noticed. The same frames of the same `video_id` get the same decisions, always.
+    The same frames of the same `video_id` get the same decisions, always.
 
     Args:
         candidates_per_second: ticks of the sampling grid, and so most index frames a second within a shot.
@@ -80,7 +79,7 @@ class Sampler:
     def __init__(self, video_id: str, *, candidates_per_second: float, probe_share: float) -> None:
         self._pace, self._probe_share = candidates_per_second, probe_share
         self._shots = ShotDetector()
-        self._half_tick = -1  # of the last frame noticed
+        self._half_tick = -1  # of the last frame
         self._rng = np.random.default_rng(list(hashlib.sha256(video_id.encode()).digest()[:8]))
         self._kept: Candidate | None = None  # the last index frame
         self._probes = 0
@@ -89,11 +88,15 @@ class Sampler:
 
     @property
     def grid_s(self) -> float:
-        """Half the time between two ticks: besides shots, only the first frame of each such stretch is noticed."""
+        """Half the time between two ticks: besides shots, only the first frame of each such stretch can be kept."""
         return 0.5 / self._pace
 
-    def notice(self, frame: Candidate) -> Occasion | None:
-        """Whether the next frame is to be decided about, and why."""
+    def role(self, frame: Candidate) -> FrameRole | None:
+        """What the next frame is kept for; None where it is not kept."""
+        occasion = self._occasion(frame)
+        return None if occasion is None else self._decide(frame, occasion)
+
+    def _occasion(self, frame: Candidate) -> Occasion | None:
         half_tick = int(2 * frame.timestamp_s * self._pace + 1e-6)
         before, self._half_tick = self._half_tick, half_tick
         if self._shots.starts_shot(frame.luma):
@@ -102,8 +105,7 @@ class Sampler:
             return Occasion.TICK
         return Occasion.BETWEEN if half_tick > before else None
 
-    def decide(self, frame: Candidate, occasion: Occasion) -> FrameRole | None:
-        """What the next noticed frame is kept for; None where it is not kept."""
+    def _decide(self, frame: Candidate, occasion: Occasion) -> FrameRole | None:
         if self._kept is None or occasion is Occasion.SHOT:
             return self._keep(frame)
         overdue = frame.timestamp_s - self._kept.timestamp_s >= LONGEST_GAP_S - 0.5 / self._pace

@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 Found = TypeVar("Found")
 
 DECODER_THREADS = 2  # a video: more is gained by reading several videos at a time
-_BATCH, _BATCH_PIXELS = 8, 1 << 24  # wanted frames handed on together, fewer where they are large
+_BATCH = 8  # wanted frames handed on together
 _REORDERED = 16  # frames: no codec shows a frame before more than so many that were decoded earlier
 LUMA = (12, 16)  # rows, columns of brightness samples: each costs every frame a look into main memory
 
@@ -45,14 +45,20 @@ _CONTAINERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpegtsraw,mpeg,mpegvideo,m4v,avi,flv,live_flv,kux,asf,asf_o,ogg,ivf,"
     "obu,av1,h264,hevc,vvc,rm,mxf,nut,wtv,dv,gxf,gif,swf,vob,nsv,nuv,y4m,yuv4mpegpipe,h261,h263,vc1,mjpeg,webm_dash"
 )
-_LIGHTER = {"skip_loop_filter": "noref"}  # H.264: frames that no other builds on stay unsmoothed, unseen once shrunk
+_LIGHTER = {
+    "skip_loop_filter": "noref",  # H.264: frames that no other builds on stay unsmoothed, unseen once shrunk
+    "max_frame_delay": "1",  # AV1: threads share a frame; frames side by side cost dav1d a second pass over each
+}
 _MAX_PIXELS = 1 << 26  # a frame: twice 8K
 _FREE_ORIGIN = {"mpegts", "mpegtsraw", "mpeg", "flv", "live_flv"}  # their clocks start anywhere: the first stamp is 0
 _HD_HEIGHT = 720  # from here on players take untagged colours for BT.709, below for BT.601
 _ENOUGH = 0.5  # of the stated length, and of the pictures: less than this is a damaged file
 _NEGLIGIBLE_S = 2.0  # a file that states this much more than it holds is not damaged
 
-av.logging.set_level(av.logging.PANIC)  # FFmpeg's own complaints about strangers' files: what matters is raised
+# FFmpeg's own complaints about strangers' files stay unheard: what matters is raised. No other level will do: from any
+# level on PyAV listens with a callback that takes the GIL, and closing a file waits, with the GIL held, for decoder
+# threads that complain: both wait for ever.
+av.logging.set_level(None)
 
 _ROUNDED_S = 1e-5  # a container's start is told in whole microseconds: its first frame may seem to lie before it
 
@@ -75,23 +81,24 @@ class DecodedFrame:
         self._thumbnail: np.ndarray | None = None
         self._rgb: np.ndarray | None = None
 
-    def _shrunk(self) -> VideoFrame:
+    def shrunk(self) -> VideoFrame:
+        """The picture in its small size, not yet turned upright nor coloured; the large one is let go of."""
         if self._small is None:
             assert self._frame is not None
-            self._small, self._frame = self._reader._shrink(self._frame), None  # the decoded frame is large
+            self._small, self._frame = self._reader._shrink(self._frame), None
         return self._small
 
     def thumbnail(self) -> np.ndarray:
         """Average brightness of the picture's cells, before it is turned upright: see `images.pixels.thumbnail`."""
         if self._thumbnail is None:
-            small = self._shrunk()
+            small = self.shrunk()
             self._thumbnail = thumbnail(_plane(small) if small.format.name in _YUV else self.picture())
         return self._thumbnail
 
     def picture(self) -> np.ndarray:
         """The picture upright, in display aspect, no higher than the reader's height: RGB uint8 (H, W, 3)."""
         if self._rgb is None:
-            self._rgb = self._reader._colour(self._shrunk())
+            self._rgb = self._reader._colour(self.shrunk())
         return self._rgb
 
 
@@ -117,7 +124,6 @@ class VideoFile:
         try:
             self._stream = self._picture_stream()
             self._origin_s = self._origin()
-            self._pixels = _area(self._stream)
             self._pixel_aspect = float(self._stream.sample_aspect_ratio or 1)
             stated_us = self._container.duration
             self._stated_s = stated_us / av.time_base if stated_us and stated_us > 0 else 0.0
@@ -217,8 +223,9 @@ class VideoFile:
     def wanted_frames(self, wanted: Callable[[DecodedFrame], Found | None]) -> Iterator[tuple[DecodedFrame, Found]]:
         """The frames that are wanted, each with what `wanted` says of it; None passes a frame over.
 
-        Decoding goes on in a thread of its own, which also asks `wanted` about every frame, while the caller works on
-        the last wanted ones.
+        Decoding goes on in a thread of its own, which also asks `wanted` about every frame and shrinks the wanted
+        ones, while the caller works on those before. Large frames are thus touched only while the processor's cache
+        holds them, and never pile up.
 
         Raises:
             VideoUnavailable: as `frames` does.
@@ -239,8 +246,9 @@ class VideoFile:
                 for frame in self.frames():
                     found = wanted(frame)
                     if found is not None:
+                        frame.shrunk()
                         batch.append((frame, found))
-                        if len(batch) == _BATCH or len(batch) * self._pixels >= _BATCH_PIXELS:
+                        if len(batch) == _BATCH:
                             hand_over(batch)
                             batch = []
             except _NobodyReads:
