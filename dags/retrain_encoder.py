@@ -20,7 +20,7 @@ from datetime import timedelta
 
 from airflow.sdk import Param, dag
 
-from framesearch.settings import settings
+from framesearch.settings import ENCODER_FAMILIES, settings
 from orchestration.approval import approval
 from orchestration.assets import CHAMPION, FRAMES
 from orchestration.defaults import DAG_DEFAULTS
@@ -35,7 +35,7 @@ from orchestration.tasks import mlflow_task, task
         "family": Param(
             None,
             type=["null", "string"],
-            enum=[None, "contrastive", "convolutional"],
+            enum=[None, *ENCODER_FAMILIES],
             title="Encoder family",
             description="None: FRAMESEARCH_ENCODER_FAMILY.",
         ),
@@ -45,6 +45,13 @@ from orchestration.tasks import mlflow_task, task
             exclusiveMinimum=0,
             title="Minutes",
             description="How long to train. None: FRAMESEARCH_TRAINING_MINUTES.",
+        ),
+        "teacher": Param(
+            None,
+            type=["null", "string"],
+            pattern="^[0-9]*$",
+            title="Teacher",
+            description="A model version whose encoder teaches the new one. None: FRAMESEARCH_TEACHER.",
         ),
         "force": Param(False, type="boolean", title="Force", description="Train although little is new."),
     },

@@ -1,4 +1,4 @@
-"""`python -m training fit`: one training in a process of its own, its result written as JSON.
+"""`python -m training fit | import | judge`: one of them in a process of its own, its result written as JSON.
 
 Ends with 0 and a model version; 3 where there are too few frames; 4 where MLflow does not answer; 130 or 143 where it
 was told to stop; 1 where anything else went wrong. The result file says the same in words.
@@ -19,7 +19,7 @@ from typing import Any
 from framesearch.catalogue import open_catalogue
 from framesearch.errors import FramesearchError, NotEnoughFrames, RegistryUnreachable
 from framesearch.registry import Registry, is_unreachable
-from framesearch.settings import settings
+from framesearch.settings import Settings, settings
 from framesearch.storage import open_storage
 from training import dataset, judge
 
@@ -32,22 +32,17 @@ log = logging.getLogger("training")
 
 
 def main() -> int:
-    """Parse the command line, train, write the result; the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__.splitlines()[0])
-    command = parser.add_subparsers(required=True).add_parser("fit", help="train, judge and register one model version")
-    command.add_argument("--family", help="FRAMESEARCH_ENCODER_FAMILY, where not given")
-    command.add_argument("--minutes", type=float, help="FRAMESEARCH_TRAINING_MINUTES, where not given")
-    command.add_argument("--forced", action="store_true", help="noted on the run: somebody asked for it")
-    command.add_argument("--result", type=Path, help="where to write what came of it, as JSON")
-    command.add_argument("--parent", type=int, help="stop when this process is gone")
-    given = parser.parse_args()
+    """Parse the command line, do it, write the result; the exit status."""
+    given = _arguments()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stdout)
-    for chatty in ("alembic", "tf2onnx", "mlflow", "matplotlib"):
+    for chatty in ("alembic", "mlflow", "matplotlib"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    # It tells of optimisations that it could not do, with a stack trace; what it makes is measured, see `export`.
+    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
     warnings.simplefilter("ignore")  # all of them between packages that we can't change; the tests show ours
     if given.parent:
         threading.Thread(target=_follow, args=(given.parent,), daemon=True).start()
-    status, result = _train(given)
+    status, result = _done(given)
     if given.result:
         part = given.result.with_name(f"{given.result.name}.part")
         part.write_text(json.dumps(result))
@@ -55,28 +50,43 @@ def main() -> int:
     return status
 
 
-def _train(given: argparse.Namespace) -> tuple[int, dict[str, Any]]:
+def _arguments() -> argparse.Namespace:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--result", type=Path, help="where to write what came of it, as JSON")
+    common.add_argument("--parent", type=int, help="stop when this process is gone")
+    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(required=True, dest="command")
+    fitting = commands.add_parser("fit", parents=[common], help="train, judge and register one model version")
+    fitting.add_argument("--family", help="FRAMESEARCH_ENCODER_FAMILY, where not given")
+    fitting.add_argument("--minutes", type=float, help="FRAMESEARCH_TRAINING_MINUTES, where not given")
+    fitting.add_argument("--teacher", help="a model version; FRAMESEARCH_TEACHER, where not given")
+    fitting.add_argument("--forced", action="store_true", help="noted on the run: somebody asked for it")
+    importing = commands.add_parser("import", parents=[common], help="register an external encoder as a version")
+    importing.add_argument("file", type=Path)
+    importing.add_argument("--origin", type=json.loads, required=True, help="`adoption.Origin`, as JSON")
+    importing.add_argument("--reading", type=json.loads, default={}, help="`external.Reading`, as JSON")
+    judging = commands.add_parser("judge", parents=[common], help="judge a version against the champion again")
+    judging.add_argument("version")
+    return parser.parse_args()
+
+
+def _done(given: argparse.Namespace) -> tuple[int, dict[str, Any]]:
     _prepare_environment()
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     try:
         chosen = settings()
-        # What can go wrong soon goes wrong before TensorFlow takes its seconds, and the training its minutes.
-        catalogue, storage = open_catalogue(chosen), open_storage(chosen)
-        surveyed, plan = dataset.survey(catalogue, storage), judge.plan_exam(catalogue, storage)
         patience = {name: value for name, value in PATIENCE.items() if name not in os.environ}
+        if given.command == "fit":
+            return 0, _fit(given, chosen, patience)
         Registry(chosen).check()
         os.environ.update(patience)
-        from training import runs
+        if given.command == "import":
+            return 0, _import(given, chosen)
+        plan = judge.plan_exam(open_catalogue(chosen), open_storage(chosen))
+        from training import adoption
 
-        return 0, runs.train(
-            chosen,
-            surveyed,
-            plan,
-            family_name=given.family or chosen.encoder_family,
-            minutes=given.minutes or chosen.training_minutes,
-            forced=given.forced,
-        )
+        return 0, adoption.judge_version(chosen, plan, given.version)
     except NotEnoughFrames as error:
         return NOT_ENOUGH_FRAMES, {"error": "NotEnoughFrames", "message": str(error)}
     except RegistryUnreachable as error:
@@ -84,16 +94,43 @@ def _train(given: argparse.Namespace) -> tuple[int, dict[str, Any]]:
     except FramesearchError as error:
         return 1, {"error": type(error).__name__, "message": str(error)}
     except _Stop as stop:
-        log.warning("training stopped by signal %d", stop.number)
-        return 128 + stop.number, {"error": "Stopped", "message": f"the training was stopped by signal {stop.number}"}
+        log.warning("%s stopped by signal %d", given.command, stop.number)
+        return 128 + stop.number, {"error": "Stopped", "message": f"it was stopped by signal {stop.number}"}
     except Exception as error:
-        log.exception("training failed")
+        log.exception("%s failed", given.command)
         if is_unreachable(error):
             message = (
-                f"MLflow at {chosen.mlflow.rpartition('@')[2]} stopped answering: {error}. Train again when it runs."
+                f"MLflow at {chosen.mlflow.rpartition('@')[2]} stopped answering: {error}. Try again when it runs."
             )
             return REGISTRY_UNREACHABLE, {"error": "RegistryUnreachable", "message": message}
         return 1, {"error": type(error).__name__, "message": f"{type(error).__name__}: {error}"}
+
+
+def _fit(given: argparse.Namespace, chosen: Settings, patience: dict[str, str]) -> dict[str, Any]:
+    # What can go wrong soon goes wrong before TensorFlow takes its seconds, and the training its minutes.
+    catalogue, storage = open_catalogue(chosen), open_storage(chosen)
+    surveyed, plan = dataset.survey(catalogue, storage), judge.plan_exam(catalogue, storage)
+    Registry(chosen).check()
+    os.environ.update(patience)
+    from training import runs
+
+    return runs.train(
+        chosen,
+        surveyed,
+        plan,
+        family_name=given.family or chosen.encoder_family,
+        minutes=given.minutes or chosen.training_minutes,
+        forced=given.forced,
+        teacher_version=given.teacher or chosen.teacher or None,
+    )
+
+
+def _import(given: argparse.Namespace, chosen: Settings) -> dict[str, Any]:
+    from training import adoption
+    from training.external import Reading
+
+    reading = {name: tuple(value) if isinstance(value, list) else value for name, value in given.reading.items()}
+    return adoption.import_encoder(chosen, given.file, adoption.Origin(**given.origin), Reading(**reading))
 
 
 class _Stop(KeyboardInterrupt):

@@ -16,13 +16,15 @@ SIDE = 96
 DIMENSION = 256
 TEMPERATURE = 0.07
 RECONSTRUCTION_WEIGHT = 10.0
+TEACHING_WEIGHT = 1.0
+TEACHING_TEMPERATURE = 0.07
 
 
 def build() -> keras.Model:
     """The untrained autoencoder; see `training.families` for what it takes and gives."""
     picture = keras.Input((SIDE, SIDE, 3), dtype="uint8", name="picture")
     embedding = _encoder()(picture)
-    reconstruction = _decoder()(embedding)
+    reconstruction = decoder(DIMENSION)(embedding)
     return keras.Model(picture, {"embedding": embedding, "reconstruction": reconstruction}, name="contrastive")
 
 
@@ -68,9 +70,10 @@ def _constant(value: float) -> keras.initializers.Initializer:
     return keras.initializers.Constant(value)
 
 
-def _decoder() -> keras.Model:
-    embedding = keras.Input((DIMENSION,))
-    x = layers.Rescaling(DIMENSION**0.5)(embedding)  # unit norm -> unit variance
+def decoder(dimension: int) -> keras.Model:
+    """From unit-norm embeddings (N, dimension) to pictures (N, 64, 64, 3), 0 to 1."""
+    embedding = keras.Input((dimension,))
+    x = layers.Rescaling(dimension**0.5)(embedding)  # unit norm -> unit variance
     x = layers.Reshape((8, 8, 128))(layers.Dense(8 * 8 * 128, activation="relu")(x))
     for filters in (96, 48, 24):  # 8 -> 16 -> 32 -> 64
         x = layers.Conv2DTranspose(filters, 3, strides=2, padding="same", activation="relu")(x)
@@ -78,18 +81,49 @@ def _decoder() -> keras.Model:
     return keras.Model(embedding, x, name="decoder")
 
 
-def losses(model: keras.Model, views: tf.Tensor, clean: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:
-    """InfoNCE between views and clean pictures, both ways, and the error of the views' clean reconstructions."""
+def losses(
+    model: keras.Model, views: tf.Tensor, clean: tf.Tensor, lessons: tf.Tensor | None, training: bool
+) -> dict[str, tf.Tensor]:
+    """InfoNCE between views and clean pictures, both ways, and the error of the views' clean reconstructions.
+
+    With lessons also how far the similarities within the batch are from the teacher's.
+    """
     embeddings = model.get_layer("encoder")(tf.concat([views, clean], axis=0), training=training)  # (2N, D)
     of_views, of_clean = tf.split(embeddings, 2)
-    similarities = tf.matmul(of_views, of_clean, transpose_b=True) / TEMPERATURE  # (N, N): own pairs on the diagonal
-    own = tf.range(tf.shape(similarities)[0])
-    contrast = 0.5 * tf.reduce_mean(
-        tf.nn.sparse_softmax_cross_entropy_with_logits(own, similarities)
-        + tf.nn.sparse_softmax_cross_entropy_with_logits(own, tf.transpose(similarities))
-    )
+    similarities = tf.matmul(of_views, of_clean, transpose_b=True)  # (N, N): own pairs on the diagonal
+    contrast = contrast_of(similarities)
     error = tf.reduce_mean(tf.square(model.get_layer("decoder")(of_views, training=training) - targets(clean)))
-    return {"loss": contrast + RECONSTRUCTION_WEIGHT * error, "contrast": contrast, "reconstruction_error": error}
+    parts = {"contrast": contrast, "reconstruction_error": error}
+    loss = contrast + RECONSTRUCTION_WEIGHT * error
+    if lessons is not None:
+        parts["distillation"] = distillation(similarities, lessons)
+        loss += TEACHING_WEIGHT * parts["distillation"]
+    return {"loss": loss, **parts}
+
+
+def contrast_of(similarities: tf.Tensor) -> tf.Tensor:
+    """Symmetric InfoNCE of cosines (N, N) between views and clean pictures, own pairs on the diagonal."""
+    own = tf.range(tf.shape(similarities)[0])
+    return 0.5 * tf.reduce_mean(
+        tf.nn.sparse_softmax_cross_entropy_with_logits(own, similarities / TEMPERATURE)
+        + tf.nn.sparse_softmax_cross_entropy_with_logits(own, tf.transpose(similarities) / TEMPERATURE)
+    )
+
+
+def distillation(similarities: tf.Tensor, lessons: tf.Tensor) -> tf.Tensor:
+    """How far each row of similarities (N, N) is from the teacher's, as distributions over the batch (KL divergence).
+
+    The teacher says how alike the clean pictures of a batch are, whatever the dimension of its embeddings; a view
+    should be as near to each of them as its own frame is, and each of them as near to a view. Relational distillation
+    as in SEED (Fang et al. 2021, https://arxiv.org/abs/2101.04731), within the batch instead of against a queue.
+    """
+    taught = tf.matmul(lessons, lessons, transpose_b=True) / TEACHING_TEMPERATURE
+    wanted = tf.nn.softmax(taught)
+    learned = similarities / TEACHING_TEMPERATURE
+    least = tf.nn.softmax_cross_entropy_with_logits(wanted, taught)  # the teacher's own entropy
+    rows = tf.nn.softmax_cross_entropy_with_logits(wanted, learned)
+    columns = tf.nn.softmax_cross_entropy_with_logits(wanted, tf.transpose(learned))
+    return tf.reduce_mean(0.5 * (rows + columns) - least)
 
 
 FAMILY = Family(
@@ -105,4 +139,5 @@ FAMILY = Family(
     weight_decay=1e-4,
     warmup_steps=60,
     clip=5.0,
+    teachable=True,
 )

@@ -42,7 +42,9 @@ def _decoder() -> keras.Model:
     return keras.Model(latent, x, name="decoder")
 
 
-def losses(model: keras.Model, views: tf.Tensor, clean: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:
+def losses(
+    model: keras.Model, views: tf.Tensor, clean: tf.Tensor, lessons: tf.Tensor | None, training: bool
+) -> dict[str, tf.Tensor]:
     """Binary cross-entropy between the pictures and their reconstructions."""
     reconstruction = model.get_layer("decoder")(model.get_layer("encoder")(views, training=training), training=training)
     loss = tf.reduce_mean(keras.losses.binary_crossentropy(targets(clean), reconstruction))

@@ -25,21 +25,23 @@ class Family:
         name: as FRAMESEARCH_ENCODER_FAMILY names it.
         height, width: of the pictures it takes.
         build: a new model with weights drawn from Keras' seed.
-        losses: what is minimised, named, with its sum under "loss": (model, views, clean pictures, training) ->
-            scalars. Views and clean pictures are uint8 (N, height, width, 3), row by row of the same frames.
+        losses: what is minimised, named, with its sum under "loss": (model, views, clean pictures, lessons, training)
+            -> scalars. Views and clean pictures are uint8 (N, height, width, 3), row by row of the same frames;
+            lessons are a teacher's unit-norm embeddings of them, float32 (N, T), or None where nobody teaches.
         augments: whether views are augmented; else they are the clean pictures themselves.
         batch: frames a step (fewer where there are few).
         passes: how often a frame is seen in `FRAMESEARCH_TRAINING_MINUTES` at its default.
         learning_rate: its peak, after `warmup_steps`, before it falls to 0 by a cosine.
         weight_decay: of AdamW; 0 makes it Adam.
         clip: the largest global norm of a gradient, None for any.
+        teachable: whether its losses make use of lessons.
     """
 
     name: str
     height: int
     width: int
     build: Callable[[], keras.Model]
-    losses: Callable[[keras.Model, tf.Tensor, tf.Tensor, bool], dict[str, tf.Tensor]]
+    losses: Callable[[keras.Model, tf.Tensor, tf.Tensor, tf.Tensor | None, bool], dict[str, tf.Tensor]]
     augments: bool
     batch: int
     passes: float
@@ -47,6 +49,15 @@ class Family:
     weight_decay: float
     warmup_steps: int
     clip: float | None
+    teachable: bool = False
+
+
+def families() -> dict[str, Family]:
+    """All families, by name."""
+    from training import applications, contrastive, convolutional
+
+    known = (contrastive.FAMILY, convolutional.FAMILY, *applications.FAMILIES)
+    return {family.name: family for family in known}
 
 
 def family_named(name: str) -> Family:
@@ -55,12 +66,10 @@ def family_named(name: str) -> Family:
     Raises:
         ValueError: there is none; the message lists those there are.
     """
-    from training import contrastive, convolutional
-
-    families = {family.name: family for family in (contrastive.FAMILY, convolutional.FAMILY)}
-    if name not in families:
-        raise ValueError(f"no family of autoencoders is called {name!r}: choose from {', '.join(families)}")
-    return families[name]
+    known = families()
+    if name not in known:
+        raise ValueError(f"no family of autoencoders is called {name!r}: choose from {', '.join(known)}")
+    return known[name]
 
 
 def encoder_of(autoencoder: keras.Model) -> keras.Model:

@@ -18,7 +18,8 @@ from training.families import Family
 log = logging.getLogger(__name__)
 
 USUAL_MINUTES = 7.0  # the minutes for which a family's `passes` are meant
-MIN_STEPS = 40  # fewer teach nothing; a catalogue of few frames gets small batches instead
+MIN_STEPS = 40  # fewer teach nothing: a catalogue of few frames gets small batches instead, and a busy machine ...
+OVERTIME = 3.0  # ... at most so many times the minutes to do them
 EPOCHS = 20  # at most: where passes are shorter than a twentieth of the training, an epoch is that twentieth ...
 MIN_EPOCH_STEPS = 4  # ... or this many steps
 SETTLING_STEPS, SETTLING_MOMENTUM = 20, 0.85  # see `_settle`
@@ -26,6 +27,9 @@ TEST_FRAMES = 96  # of an epoch's test batch
 TIMED_STEPS = 5  # before the step time is known: the first compiles
 RECENT_STEPS = 15  # whose median is the step time
 AHEAD = 3  # batches prepared while the device computes
+
+Batch = tuple[np.ndarray, np.ndarray, np.ndarray | None]
+"""Views and clean pictures, uint8 (N, side, side, 3), and lessons, float32 (N, T), of the same frames."""
 
 
 @dataclass(slots=True)
@@ -58,16 +62,20 @@ def fit(
     minutes: float,
     seed: int,
     peak: float = 1.0,
+    lessons: np.ndarray | None = None,
     on_epoch: Callable[[dict[str, float]], None] = lambda row: None,
 ) -> Fit:
     """Train the model in place.
 
     The learning rate warms up, then falls to 0 by a cosine over the planned steps; where the machine is slower than
-    planned it falls with the clock instead, so that a training always ends annealed and within its minutes.
+    planned it falls with the clock instead, so that a training always ends annealed and within its minutes. Only where
+    the machine is so busy that not even `MIN_STEPS` fit, they are done all the same, for at most `OVERTIME` times the
+    minutes.
 
     Args:
-        minutes: at most, of wall time.
+        minutes: at most, of wall time, unless `MIN_STEPS` take longer.
         peak: scales the family's learning rate: less than 1 for a model that knows the footage already.
+        lessons: a teacher's embeddings of the dataset's frames, float32 (N, T); None where nobody teaches.
         on_epoch: called after each epoch with its row of the history.
     """
     started = time.monotonic()
@@ -79,21 +87,26 @@ def fit(
     optimizer = keras.optimizers.AdamW(0.0, weight_decay=family.weight_decay, global_clipnorm=family.clip)
     optimizer.build(model.trainable_variables)
     step = _step(model, family, optimizer)
-    test_batch = _test_batch(family, dataset, seed)
+    test_batch = _test_batch(family, dataset, seed, lessons)
     # Settling and the test batches are part of the minutes.
     reserve_s = 0.0
+    floor = min(MIN_STEPS, result.wanted_steps)
+    allowed_s = bound_s
     step_times: list[float] = []
     sums: dict[str, float] = {}
     in_epoch = 0
     begun = time.monotonic()
-    with _BatchFeed(family, dataset, batch, seed) as batches:
-        for number, (views, clean) in enumerate(batches):
+    with _BatchFeed(family, dataset, batch, seed, lessons) as batches:
+        for number, (views, clean, taught) in enumerate(batches):
             elapsed = time.monotonic() - started
-            progress = max(number / result.planned_steps, elapsed / max(1e-9, bound_s - reserve_s))
+            if elapsed >= bound_s > elapsed - (step_times or [0.0])[-1] and number < floor:
+                log.info("%.3g minutes are over after %d steps: going on to the %dth", minutes, number, floor)
+            allowed_s = bound_s if number >= floor or result.planned_steps > floor else OVERTIME * bound_s
+            progress = max(number / result.planned_steps, elapsed / max(1e-9, allowed_s - reserve_s))
             if progress >= 1.0 and number > 0:
                 break
             optimizer.learning_rate.assign(_rate(family, number, progress, result.planned_steps) * peak)
-            for name, value in step(views, clean).items():
+            for name, value in step(views, clean, taught).items():
                 sums[name] = sums.get(name, 0.0) + float(value)
             step_times.append(time.monotonic() - begun)  # waiting for the batch included
             in_epoch += 1
@@ -102,7 +115,7 @@ def fit(
                 step_s = float(np.median(step_times[1:][-RECENT_STEPS:]))
                 reserve_s = 0.4 * step_s * (SETTLING_STEPS + EPOCHS / 2)
                 fitting = number + 1 + int((bound_s - reserve_s - (time.monotonic() - started)) / step_s)
-                result.planned_steps = max(number + 1, min(result.wanted_steps, fitting))
+                result.planned_steps = max(number + 1, min(result.wanted_steps, max(fitting, floor)))
             if number == TIMED_STEPS:
                 log.info("about %d steps of %d frames planned, %.2f s a step", result.planned_steps, batch, step_s)
             if in_epoch >= _epoch_steps(dataset, batch, result.planned_steps):
@@ -113,7 +126,7 @@ def fit(
         if in_epoch:
             result.history.append(_row(result, sums, in_epoch, optimizer, model, family, test_batch))
             on_epoch(result.history[-1])
-        _settle(model, family, batches, until=started + bound_s)
+        _settle(model, family, batches, until=started + allowed_s)
     result.step_s = float(np.median(step_times[1:] or step_times))
     result.seconds = time.monotonic() - started
     log.info("fitted %s: %d steps, %.1f s", family.name, result.steps, result.seconds)
@@ -132,16 +145,22 @@ def _epoch_steps(dataset: Dataset, batch: int, planned: int) -> int:
 
 def _step(
     model: keras.Model, family: Family, optimizer: keras.Optimizer
-) -> Callable[[np.ndarray, np.ndarray], dict[str, tf.Tensor]]:
+) -> Callable[[np.ndarray, np.ndarray, np.ndarray | None], dict[str, tf.Tensor]]:
     @tf.function  # compiled once; XLA (jit_compile) was measured 4 times slower on CPUs, bfloat16 a third
-    def step(views: tf.Tensor, clean: tf.Tensor) -> dict[str, tf.Tensor]:
+    def step(views: tf.Tensor, clean: tf.Tensor, taught: tf.Tensor | None) -> dict[str, tf.Tensor]:
         with tf.GradientTape() as tape:
-            losses = family.losses(model, views, clean, True)
+            losses = family.losses(model, views, clean, taught, True)
         gradients = tape.gradient(losses["loss"], model.trainable_variables)
         optimizer.apply(gradients, model.trainable_variables)
         return losses
 
-    return lambda views, clean: step(tf.constant(views), tf.constant(clean))
+    return lambda views, clean, taught: step(*_tensors(views, clean, taught))
+
+
+def _tensors(
+    views: np.ndarray, clean: np.ndarray, taught: np.ndarray | None
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor | None]:
+    return tf.constant(views), tf.constant(clean), None if taught is None else tf.constant(taught)
 
 
 def _row(
@@ -151,49 +170,55 @@ def _row(
     optimizer: keras.Optimizer,
     model: keras.Model,
     family: Family,
-    test_batch: tuple[np.ndarray, np.ndarray] | None,
+    test_batch: Batch | None,
 ) -> dict[str, float]:
     row = {"epoch": float(len(result.history) + 1), "step": float(result.steps)}
     row["learning_rate"] = float(optimizer.learning_rate.numpy())
     row |= {f"train/{name}": total / count for name, total in sums.items()}
     if test_batch is not None:
-        views, clean = test_batch
-        tested = family.losses(model, tf.constant(views), tf.constant(clean), False)
+        tested = family.losses(model, *_tensors(*test_batch), False)
         row |= {f"test/{name}": float(value) for name, value in tested.items()}
     log.info("epoch %d: %s", len(result.history) + 1, ", ".join(f"{k} {v:.4g}" for k, v in row.items() if "/" in k))
     return row
 
 
-def _settle(model: keras.Model, family: Family, batches: Iterator[tuple[np.ndarray, np.ndarray]], until: float) -> None:
+def _settle(model: keras.Model, family: Family, batches: Iterator[Batch], until: float) -> None:
     """Let the moving means of batch normalisation catch up with the weights they stand for.
 
     They average over the last few dozen steps and start from a guess; after a short training both still show, and
     the encoder that ships uses nothing but them.
     """
     layers = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
+    layers = [layer for layer in layers if layer.trainable]  # a frozen one keeps the means that it came with
     momenta = [layer.momentum for layer in layers]
     for layer in layers:
         layer.momentum = SETTLING_MOMENTUM
 
     @tf.function  # a new one, which reads the momenta anew
-    def forward(views: tf.Tensor, clean: tf.Tensor) -> None:
-        family.losses(model, views, clean, True)
+    def forward(views: tf.Tensor, clean: tf.Tensor, taught: tf.Tensor | None) -> None:
+        family.losses(model, views, clean, taught, True)
 
-    for number, (views, clean) in zip(range(SETTLING_STEPS if layers else 0), batches, strict=False):
-        forward(tf.constant(views), tf.constant(clean))
+    for number, batch in zip(range(SETTLING_STEPS if layers else 0), batches, strict=False):
+        forward(*_tensors(*batch))
         if number >= 4 and time.monotonic() > until:  # the machine became slower than it was when this was planned
             break
     for layer, momentum in zip(layers, momenta, strict=True):
         layer.momentum = momentum
 
 
-def _test_batch(family: Family, dataset: Dataset, seed: int) -> tuple[np.ndarray, np.ndarray] | None:
+def _test_batch(family: Family, dataset: Dataset, seed: int, lessons: np.ndarray | None) -> Batch | None:
     """The same views of the same test frames for every epoch; None where there are too few to say anything."""
     if len(dataset.test) < 2:
         return None
     rng = np.random.default_rng([seed, 2])
     frames = np.sort(rng.choice(dataset.test, min(TEST_FRAMES, len(dataset.test)), replace=False))
-    return _views(family, dataset, frames, rng), dataset.clean[frames]
+    return _batch(family, dataset, frames, rng, lessons)
+
+
+def _batch(
+    family: Family, dataset: Dataset, frames: np.ndarray, rng: np.random.Generator, lessons: np.ndarray | None
+) -> Batch:
+    return _views(family, dataset, frames, rng), dataset.clean[frames], None if lessons is None else lessons[frames]
 
 
 def _views(family: Family, dataset: Dataset, frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -203,21 +228,23 @@ def _views(family: Family, dataset: Dataset, frames: np.ndarray, rng: np.random.
 
 
 class _BatchFeed:
-    """Training batches (views, clean), prepared ahead in a thread: OpenCV and TensorFlow both let the lock go.
+    """Training batches (views, clean, lessons), prepared ahead in a thread: OpenCV and TensorFlow both let the lock go.
 
     Batch k depends on the seed and k alone, whatever the threads do.
     """
 
-    def __init__(self, family: Family, dataset: Dataset, size: int, seed: int) -> None:
-        self._family, self._dataset, self._size, self._seed = family, dataset, size, seed
+    def __init__(
+        self, family: Family, dataset: Dataset, size: int, seed: int, lessons: np.ndarray | None = None
+    ) -> None:
+        self._family, self._dataset, self._size, self._seed, self._lessons = family, dataset, size, seed, lessons
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="batches")
-        self._pending: list[Future[tuple[np.ndarray, np.ndarray]]] = []
+        self._pending: list[Future[Batch]] = []
         self._number = 0
 
-    def _make(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+    def _make(self, number: int) -> Batch:
         rng = np.random.default_rng([self._seed, 1, number])
         frames = batches_of(self._dataset, self._size, rng)
-        return _views(self._family, self._dataset, frames, rng), self._dataset.clean[frames]
+        return _batch(self._family, self._dataset, frames, rng, self._lessons)
 
     def __enter__(self) -> "_BatchFeed":
         return self
@@ -225,7 +252,7 @@ class _BatchFeed:
     def __iter__(self) -> "_BatchFeed":
         return self
 
-    def __next__(self) -> tuple[np.ndarray, np.ndarray]:
+    def __next__(self) -> Batch:
         while len(self._pending) < AHEAD:
             self._pending.append(self._threads.submit(self._make, self._number))
             self._number += 1

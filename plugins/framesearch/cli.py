@@ -3,7 +3,6 @@
 Heavy libraries are loaded by the command that needs them, so that `--help` and `status` answer at once.
 """
 
-import json
 import logging
 import sys
 from collections import Counter
@@ -14,13 +13,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from framesearch import model_commands
 from framesearch.errors import FramesearchError, ImageUnreadable
 from framesearch.records import Answer, VideoStatus
+from framesearch.terminal import err, out, printable, sentences, write_line
 
 app = typer.Typer(
     help="Which video is this picture from, and when?",
@@ -30,9 +30,7 @@ app = typer.Typer(
 )
 index_app = typer.Typer(help="List index bundles and move back to an older one.", no_args_is_help=True)
 app.add_typer(index_app, name="index")
-
-_out = Console(highlight=False, soft_wrap=True)
-_err = Console(stderr=True, highlight=False, soft_wrap=True)
+app.add_typer(model_commands.app, name="model")
 
 
 @app.callback()
@@ -46,16 +44,6 @@ def _configure(
     )
 
 
-@contextmanager
-def _sentences() -> Iterator[None]:
-    """Our own errors as one sentence and exit status 1; others are bugs and show where they happened."""
-    try:
-        yield
-    except FramesearchError as error:
-        _err.print(f"[red]{escape(str(error))}[/]")
-        raise typer.Exit(1) from error
-
-
 # ---- search
 
 
@@ -66,7 +54,7 @@ def search(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a picture and line.")] = False,
 ) -> None:
     """Say which video each picture is from, and when. Exit status 1 if a picture could not be read."""
-    with _sentences():
+    with sentences():
         from framesearch.images.query import read_picture
         from framesearch.lookup import Finder
         from framesearch.settings import settings
@@ -82,7 +70,7 @@ def search(
                 _tell_error(path, str(error), as_json)
                 continue
             if as_json:
-                _write_line(_as_json(path, answer))
+                write_line(_as_json(path, answer))
             else:
                 _tell(path, answer)
         if failed:
@@ -110,23 +98,17 @@ def _as_json(path: Path, answer: Answer) -> dict[str, Any]:
     }
 
 
-def _write_line(value: dict[str, Any]) -> None:
-    # ASCII only and unbuffered: safe in any locale, and each line is there as soon as it is known.
-    sys.stdout.write(json.dumps(value) + "\n")
-    sys.stdout.flush()
-
-
 def _tell_error(path: Path, message: str, as_json: bool) -> None:
     if as_json:
-        _write_line({"query": str(path), "error": message})
+        write_line({"query": str(path), "error": message})
     else:
-        _err.print(f"[red]{escape(message)}[/]")
+        err.print(f"[red]{escape(message)}[/]")
 
 
 def _tell(path: Path, answer: Answer) -> None:
-    _out.print(f"[bold]{escape(_printable(path))}[/]  [dim]{answer.elapsed_ms:.0f} ms[/]")
+    out.print(f"[bold]{escape(printable(path))}[/]  [dim]{answer.elapsed_ms:.0f} ms[/]")
     if not answer.found:
-        _out.print(f"  not found. {answer.reason}" + ("  Nearest:" if answer.matches else ""))
+        out.print(f"  not found. {answer.reason}" + ("  Nearest:" if answer.matches else ""))
     if not answer.matches:
         return
     table = Table(box=None, padding=(0, 2, 0, 2), show_header=False)
@@ -137,11 +119,7 @@ def _tell(path: Path, answer: Answer) -> None:
         table.add_row(
             f"{match.confidence:.0%}", at, escape(match.title), f"[dim]{span}[/]", f"[dim]{escape(match.url)}[/]"
         )
-    _out.print(table)
-
-
-def _printable(value: object) -> str:
-    return str(value).encode("utf-8", "replace").decode()
+    out.print(table)
 
 
 def clock(seconds: float) -> str:
@@ -161,27 +139,27 @@ def run(
     ] = None,
 ) -> None:
     """Ingest playlists, retrain, promote and index in this process, without servers. Safe to repeat."""
-    with _sentences():
+    with sentences():
         from framesearch.pipeline import run_line
         from framesearch.settings import settings
 
         with _Bars() as bars:
             report = run_line(playlists or [], settings(), bars.step, bars.approve)
-        _out.print(
+        out.print(
             f"{report.listed} playlists listed, {report.extracted} videos extracted with {report.frames} frames, "
             f"{report.embedded} embedded"
         )
         if report.model:
-            _out.print(f"model {escape(report.model)}")
+            out.print(f"model {escape(report.model)}")
         if report.index is not None:
             state = "published" if report.published else "was up to date"
-            _out.print(
+            out.print(
                 f"index {report.index.index_id} {state}: {report.index.rows} frames of {report.index.videos} videos"
             )
         for title, why in report.left_out.items():
-            _out.print(f"[yellow]left out[/] {escape(_printable(title))}: {escape(why)}")
+            out.print(f"[yellow]left out[/] {escape(printable(title))}: {escape(why)}")
         for problem in report.problems:
-            _err.print(f"[red]{escape(problem)}[/]")
+            err.print(f"[red]{escape(problem)}[/]")
         if report.problems:
             raise typer.Exit(1)
 
@@ -197,7 +175,7 @@ class _Bars:
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TextColumn("[dim]{task.fields[note]}"),
-            console=_err,
+            console=err,
         )
 
     def __enter__(self) -> "_Bars":
@@ -236,7 +214,7 @@ class _Bar:
 
 
 def _note(text: str) -> str:
-    return escape(_printable(text).strip()[:60])
+    return escape(printable(text).strip()[:60])
 
 
 # ---- status
@@ -247,41 +225,41 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Show playlists, videos by status, frames, the champion and the index card."""
-    with _sentences():
+    with sentences():
         facts = _status()
     if as_json:
-        _write_line(facts)
+        write_line(facts)
         return
     for playlist in facts["playlists"]:
-        title, url = escape(_printable(playlist["title"])), escape(_printable(playlist["url"]))
+        title, url = escape(printable(playlist["title"])), escape(printable(playlist["url"]))
         trouble = f"  [red]{escape(playlist['error'])}[/]" if playlist["error"] else ""
-        _out.print(f"playlist {title}  [dim]{url}[/]  {playlist['videos']} videos{trouble}")
+        out.print(f"playlist {title}  [dim]{url}[/]  {playlist['videos']} videos{trouble}")
     if not facts["playlists"]:
-        _out.print("no playlist yet: `framesearch run PLAYLIST`")
+        out.print("no playlist yet: `framesearch run PLAYLIST`")
     counts = ", ".join(f"{count} {name}" for name, count in facts["videos"].items() if count)
-    _out.print(f"videos   {counts or 'none'}" + (f"; {facts['vanished']} gone upstream" if facts["vanished"] else ""))
+    out.print(f"videos   {counts or 'none'}" + (f"; {facts['vanished']} gone upstream" if facts["vanished"] else ""))
     for video in facts["not_ready"]:
-        _out.print(
+        out.print(
             f"  {video['status']:<11} {escape(video['title'])}: {escape(video['detail'] or video['reason'] or '')}"
         )
-    _out.print(f"frames   {facts['frames']['index']} to index, {facts['frames']['probe']} probe frames")
+    out.print(f"frames   {facts['frames']['index']} to index, {facts['frames']['probe']} probe frames")
     champion = facts["champion"]
     if "error" in champion:
-        _out.print(f"champion {escape(champion['error'])}")
+        out.print(f"champion {escape(champion['error'])}")
     else:
         metrics = ", ".join(f"{name} {value:.3g}" for name, value in sorted(champion["metrics"].items())[:6])
-        _out.print(f"champion v{champion['version']} {escape(champion['family'])}  [dim]{escape(metrics)}[/]")
+        out.print(f"champion v{champion['version']} {escape(champion['family'])}  [dim]{escape(metrics)}[/]")
     card = facts["index"]
     if "error" in card:
-        _out.print(f"index    {escape(card['error'])}")
+        out.print(f"index    {escape(card['error'])}")
     else:
-        _out.print(
+        out.print(
             f"index    {card['index_id']}: {card['rows']} frames of {card['videos']} videos, {card['index_type']}, "
             f"model v{card['model_version']}, built {card['built_at']}"
         )
         figures = card["calibration"]["figures"]
         if figures:
-            _out.print(
+            out.print(
                 f"         found from score {card['calibration']['found_score']:.3f}: precision "
                 f"{figures['found_precision']:.1%}, recall {figures['found_recall']:.1%}; right moment first "
                 f"{figures['moment_at_1']:.1%}, unmodified frames {figures['clean_moment_at_1']:.1%}"
@@ -307,7 +285,7 @@ def _status() -> dict[str, Any]:
         "not_ready": [
             {
                 "video_id": video.video_id,
-                "title": _printable(video.title),
+                "title": printable(video.title),
                 "status": video.status.value,
                 "reason": video.reason,
                 "detail": video.detail,
@@ -362,7 +340,7 @@ def list_bundles(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a bundle and line.")] = False,
 ) -> None:
     """List the stored index bundles, newest first; the published one is marked."""
-    with _sentences():
+    with sentences():
         from framesearch.bundle import current_index_id, read_card, stored_index_ids
         from framesearch.settings import settings
         from framesearch.storage import open_storage
@@ -372,7 +350,7 @@ def list_bundles(
             current, _ = current_index_id(storage)
         except FramesearchError as error:
             current = None
-            _err.print(f"[red]{escape(str(error))}[/]")
+            err.print(f"[red]{escape(str(error))}[/]")
         stored = stored_index_ids(storage)
         for index_id in reversed(stored):
             try:
@@ -382,15 +360,15 @@ def list_bundles(
                 continue
             published = index_id == current
             if as_json:
-                _write_line(_card(card) | {"published": published})
+                write_line(_card(card) | {"published": published})
             else:
                 mark = "[green]published[/]" if published else ""
-                _out.print(
+                out.print(
                     f"{index_id}  {card.rows} frames of {card.videos} videos, model v{card.model_version}, "
                     f"built {card.built_at}  {mark}"
                 )
         if not stored and not as_json:
-            _out.print("nothing is indexed yet: `framesearch run PLAYLIST`")
+            out.print("nothing is indexed yet: `framesearch run PLAYLIST`")
 
 
 @index_app.command("rollback")
@@ -398,14 +376,14 @@ def roll_back(
     index_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="By default the one before.")] = None,
 ) -> None:
     """Publish an older bundle again. Pages pick it up by themselves; the next rebuild publishes a newer one."""
-    with _sentences():
+    with sentences():
         from framesearch import indexing
         from framesearch.catalogue import open_catalogue
         from framesearch.settings import settings
         from framesearch.storage import open_storage
 
         published = indexing.roll_back(open_storage(settings()), open_catalogue(settings()), index_id)
-        _out.print(f"index {published} is published now")
+        out.print(f"index {published} is published now")
 
 
 if __name__ == "__main__":

@@ -53,7 +53,10 @@ class Encoder:
         self.height, self.width = int(shape[1]), int(shape[2])
         self._input, self._output = inputs[0].name, outputs[0].name
         probe = np.random.default_rng(0).integers(0, 256, (2, self.height, self.width, 3), dtype=np.uint8)
-        vectors = self._run(probe)
+        try:
+            vectors = self._run(probe)
+        except Exception as error:
+            raise EncoderInvalid(f"{path} can't embed two pictures at a time: {error}") from error
         if vectors.dtype != np.float32 or vectors.ndim != 2 or len(vectors) != 2:
             raise EncoderInvalid(f"{path}: the output must be one float32 (N, D) tensor")
         if not np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3):

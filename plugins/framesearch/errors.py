@@ -97,7 +97,7 @@ class ChallengerNotBetter(FramesearchError):
 
 
 class ChampionMoved(FramesearchError):
-    """A model version was judged against a champion that is champion no more: train again."""
+    """A model version was judged against a champion that is champion no more: judge it again."""
 
 
 class RegistryUnreachable(FramesearchError):
@@ -106,6 +106,10 @@ class RegistryUnreachable(FramesearchError):
 
 class TrainingFailed(FramesearchError):
     """The training process ended without a model."""
+
+
+class WeightsUnavailable(FramesearchError):
+    """The weights that an encoder family starts from can't be fetched; the message says how else to get them."""
 
 
 class NotEnoughFrames(FramesearchError):

@@ -46,6 +46,10 @@ REASON = "reason"
 JUDGED_AGAINST = "judged_against"  # version of the champion at that time, or NO_CHAMPION
 CATALOGUE_FRAMES = "catalogue_frames"  # index frames in the catalogue at that time
 ENCODER_SHA256 = "encoder_sha256"
+JUDGED_IN = "judged_in"  # the MLflow run of the last judgement, where that is not the one that made the version
+ORIGIN = "origin"
+TRAINED, IMPORTED = "trained", "imported"  # an older version without the tag was trained
+SOURCE, LICENCE, PREPROCESSING = "source", "licence", "preprocessing"  # of an imported one, as its importer said
 BETTER, NOT_BETTER = "better", "not_better"
 NO_CHAMPION = "none"
 
@@ -56,14 +60,16 @@ class ModelVersion:
 
     Attributes:
         run_id, run_url: of the MLflow run that trained it; the address is None without a server.
-        family: of the autoencoder, see `training.families`.
-        metrics: of its judgement, see `training.judge`.
+        family: of the autoencoder, see `training.families`; the name of an imported encoder.
+        metrics: of its last judgement, see `training.judge`.
         verdict: `better` or `not_better` than the champion it was judged against.
         reason: of the verdict, as a sentence with figures.
         judged_against: that champion's version, None where there was none.
         catalogue_frames: how many index frames the catalogue held then.
         encoder_sha256: of its ONNX file; the same as `encoder.Encoder.digest`.
         champion: whether it carries the alias now.
+        imported: whether it came from outside, see `training.external`.
+        source, licence, preprocessing: of an imported one, as whoever imported it said; else empty.
     """
 
     version: str
@@ -78,6 +84,10 @@ class ModelVersion:
     encoder_sha256: str = ""
     champion: bool = False
     created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    imported: bool = False
+    source: str = ""
+    licence: str = ""
+    preprocessing: str = ""
 
 
 class Registry:
@@ -205,7 +215,7 @@ class Registry:
         if not force and challenger.judged_against != champion:
             raise ChampionMoved(
                 f"{MODEL} version {version} was judged against {_called(challenger.judged_against)}, "
-                f"but {_called(champion)} is champion now: train again, so that it is judged against that one"
+                f"but {_called(champion)} is champion now: `framesearch model judge {version}` asks again"
             )
         with self._reaching():
             now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -243,6 +253,24 @@ class Registry:
             linked = json.dumps([{"name": MODEL, "version": str(made.version)}])
             self.client.set_logged_model_tags(model_id, {"mlflow.modelVersions": linked})
             return str(made.version)
+
+    def record_judgement(self, version: str, run_id: str, tags: Mapping[str, Any], description: str) -> None:
+        """Write a later judgement on a version, in place of the one before.
+
+        Args:
+            run_id: of the MLflow run with its figures.
+
+        Raises:
+            NoModelVersion: the registry does not hold the version.
+        """
+        self.version(version)
+        with self._reaching():
+            for name, value in {**tags, JUDGED_IN: run_id}.items():
+                self.client.set_model_version_tag(MODEL, version, name, str(value)[:5000])
+            described = self.client.get_model_version(MODEL, version).description or ""
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            told = f"{described}\n\nJudged again {now}. {description}".strip()
+            self.client.update_model_version(MODEL, version, description=told[-5000:])
 
     def experiment_id(self) -> str:
         """The experiment that trainings are runs of, made where missing."""
@@ -326,15 +354,17 @@ class Registry:
         return None if found is None else str(found.version)
 
     def _version(self, found: Any, champion: str | None) -> ModelVersion:
-        run = _absent_as_none(lambda: self.client.get_run(found.run_id)) if found.run_id else None
         tags = found.tags
+        run = _absent_as_none(lambda: self.client.get_run(found.run_id)) if found.run_id else None
+        judged_in = tags.get(JUDGED_IN)
+        judgement = _absent_as_none(lambda: self.client.get_run(judged_in)) if judged_in else run
         against = tags.get(JUDGED_AGAINST, NO_CHAMPION)
         return ModelVersion(
             version=str(found.version),
             run_id=found.run_id or "",
             run_url=self.run_url(run.info.experiment_id, run.info.run_id) if run else None,
             family=tags.get(FAMILY, ""),
-            metrics=dict(run.data.metrics) if run else {},
+            metrics=dict(judgement.data.metrics) if judgement else {},
             verdict=tags.get(VERDICT, ""),
             reason=tags.get(REASON, ""),
             judged_against=None if against == NO_CHAMPION else against,
@@ -342,6 +372,10 @@ class Registry:
             encoder_sha256=tags.get(ENCODER_SHA256, ""),
             champion=str(found.version) == champion,
             created_at=datetime.fromtimestamp(found.creation_timestamp / 1000, UTC),
+            imported=tags.get(ORIGIN) == IMPORTED,
+            source=tags.get(SOURCE, ""),
+            licence=tags.get(LICENCE, ""),
+            preprocessing=tags.get(PREPROCESSING, ""),
         )
 
     @staticmethod
@@ -352,7 +386,9 @@ class Registry:
 
     @staticmethod
     def _no_version(version: str) -> NoModelVersion:
-        return NoModelVersion(f"the registry holds no version {version} of {MODEL}: `framesearch status` lists them")
+        return NoModelVersion(
+            f"the registry holds no version {version} of {MODEL}: `framesearch model list` shows them"
+        )
 
 
 def prepare_environment() -> None:

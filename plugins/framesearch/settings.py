@@ -7,7 +7,7 @@ import os
 import socket
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -17,6 +17,23 @@ from framesearch.errors import InvalidSetting
 CHECKOUT = Path(__file__).resolve().parents[2]
 CONFIG_FILE = CHECKOUT / "airflow_configs.env"
 IN_CHECKOUT = CONFIG_FILE.is_file()
+
+
+EncoderFamily = Literal[
+    "contrastive",
+    "convolutional",
+    "vgg16",
+    "vgg16_tuned",
+    "resnet50",
+    "resnet50_tuned",
+    "mobilenet_v2",
+    "mobilenet_v2_tuned",
+    "mobilenet_v3_small",
+    "mobilenet_v3_small_tuned",
+    "efficientnet_v2_b0",
+    "efficientnet_v2_b0_tuned",
+]
+ENCODER_FAMILIES: tuple[str, ...] = get_args(EncoderFamily)  # what `training.families` can build
 
 
 def _default_home() -> Path:
@@ -58,7 +75,8 @@ class Settings(BaseSettings):
     parallel_videos: int = Field(2, ge=1)
 
     # Training and promotion.
-    encoder_family: Literal["contrastive", "convolutional"] = "contrastive"
+    encoder_family: EncoderFamily = "contrastive"
+    teacher: str = ""
     training_minutes: float = Field(7.0, gt=0)
     first_training_minutes: float = Field(4.0, gt=0)
     training_max_frames: int = Field(6000, ge=100)

@@ -39,6 +39,7 @@ def plan_training(params: Mapping[str, Any], context: Mapping[str, Any]) -> dict
     return {
         "family": params["family"] or settings().encoder_family,
         "minutes": params["minutes"] or minutes,
+        "teacher": params["teacher"] or settings().teacher or None,
         "force": params["force"],
     }
 
