@@ -5,6 +5,7 @@ theirs: runs made either way are one history. MLflow's own MLFLOW_BACKEND_STORE_
 say) and MLFLOW_ARTIFACTS_DESTINATION the artifacts (to gs://..., then handed out by the server itself).
 """
 
+import contextlib
 import os
 import socket
 import sys
@@ -46,15 +47,39 @@ def command(chosen: Settings, environment: Mapping[str, str]) -> list[str]:
 
 def _names(host: str) -> list[str]:
     """Names under which browsers and clients may call: a page elsewhere must not reach us through DNS."""
-    return list(dict.fromkeys(["localhost", "127.0.0.1", "[::1]", *([] if host in ("0.0.0.0", "::") else [host])]))  # noqa: S104
+    own = _names_of_this_machine() if host in ("0.0.0.0", "::") else [host]  # noqa: S104
+    return list(dict.fromkeys(["localhost", "127.0.0.1", "[::1]", *map(_in_url, own)]))
+
+
+def _names_of_this_machine() -> list[str]:
+    """Its name, short and full, and the addresses that these stand for or that its packets carry."""
+    name = socket.gethostname()
+    addresses = []
+    with contextlib.suppress(OSError):  # a name that nothing resolves
+        addresses = [str(found[4][0]) for found in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)]
+    for family, anywhere in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
+        # Connecting a datagram socket sends nothing; it only chooses the address that packets would leave from.
+        with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((anywhere, 9))
+            addresses.append(probe.getsockname()[0])
+    return [name, socket.getfqdn(), *(address.partition("%")[0] for address in addresses)]
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def _hosts(host: str) -> str:
-    return ",".join(f"{name}{port}" for name in _names(host) for port in ("", ":*"))
+    return ",".join(f"{name},{_pattern(name)}:*" for name in _names(host))
 
 
 def _origins(host: str) -> str:
-    return ",".join(f"http://{name}:*" for name in _names(host))
+    return ",".join(f"http://{_pattern(name)}:*" for name in _names(host))
+
+
+def _pattern(name: str) -> str:
+    """What MLflow, which matches as shells do, takes for the name: a bare bracket would begin a choice of letters."""
+    return name.replace("[", "[[]")
 
 
 def check_port(host: str, port: int) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from mlflow.server.security_utils import is_allowed_host_header, should_block_cors_request
 from training_fixtures import free_port, register_version
 
 from framesearch.encoder import Encoder
@@ -97,6 +98,37 @@ def test_the_ui_can_be_framed_by_airflow_but_not_reached_through_a_strangers_nam
     stranger = urllib.request.Request(f"{url}/api/2.0/mlflow/experiments/search", headers={"Host": "evil.example"})
     with pytest.raises(urllib.error.HTTPError, match="403"):
         urllib.request.urlopen(stranger)
+
+
+def allowed(settings: Settings, option: str) -> list[str]:
+    arguments = command(settings, {})
+    return arguments[arguments.index(option) + 1].split(",")
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_open_to_all_it_answers_to_every_name_of_this_machine_and_to_no_other(host):
+    settings = Settings(host=host)
+    hosts, origins = allowed(settings, "--allowed-hosts"), allowed(settings, "--cors-allowed-origins")
+    own = {"localhost", "127.0.0.1", "[::1]", socket.gethostname(), socket.getfqdn()}
+    own |= {found[4][0] for found in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)}
+    for name in own:
+        assert is_allowed_host_header(hosts, name) and is_allowed_host_header(hosts, f"{name}:5000")
+        assert not should_block_cors_request(f"http://{name}:8080", "POST", origins)
+    for stranger in (
+        "evil.example",
+        "evil.example:5000",
+        "192.0.2.1:5000",
+        f"{socket.gethostname()}.evil.example:5000",
+    ):
+        assert not is_allowed_host_header(hosts, stranger)
+        assert should_block_cors_request(f"http://{stranger}", "POST", origins)
+    assert "0.0.0.0" not in hosts and "*" not in hosts
+
+
+def test_on_one_address_it_answers_to_that_and_to_this_machine_itself():
+    hosts = allowed(Settings(host="2001:db8::7"), "--allowed-hosts")
+    assert is_allowed_host_header(hosts, "[2001:db8::7]:5000") and is_allowed_host_header(hosts, "localhost:5000")
+    assert not is_allowed_host_header(hosts, f"{socket.gethostname()}:5000")
 
 
 def test_a_port_in_use_is_named_before_anything_starts(fresh_settings):

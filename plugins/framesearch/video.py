@@ -110,7 +110,8 @@ class VideoFile:
         max_hours: videos that are longer are refused.
         grid_s: where given, frames may be left out, undecoded, that no other frame builds on (as H.264 marks them) and
             that are not the first since a multiple of so many seconds. A shot may then seem to start a frame or
-            two late, where the encoder began it with such frames.
+            two late, where the encoder began it with such frames: once the next frame shows that a shot has begun,
+            what they build on may be gone from the decoder, and decoding them ahead of time is what is saved.
 
     Raises:
         VideoUnavailable: nothing here can be decoded as video, or it is too long. Reading can raise it, too.
@@ -327,6 +328,8 @@ class VideoFile:
             yield oldest()
 
     def _check_whole(self, packets: int, decoded: int, pictures: int) -> None:
+        # MPEG-TS and its like state no length: a file of theirs that was cut off passes as a shorter one, for even a
+        # last packet that is broken off doesn't tell how much is missing.
         name = self._path.name
         if decoded and not packets:
             raise VideoUnavailable(

@@ -4,6 +4,7 @@ Nothing in a query is trusted: its size is judged before a pixel is decoded, onl
 whatever a decoder raises becomes one sentence, and the result is small whatever came in.
 """
 
+import contextlib
 import io
 import threading
 import warnings
@@ -68,7 +69,7 @@ def read_picture(source: bytes | Path, settings: Settings, name: str | None = No
     except ImageUnreadable:
         raise
     except Image.DecompressionBombError as error:
-        raise ImageUnreadable(_too_large(name, settings.max_query_megapixels)) from error
+        raise ImageUnreadable(_too_large(name, settings.max_query_megapixels, _stated_size(content))) from error
     except Image.UnidentifiedImageError as error:
         kinds = ", ".join(sorted(FORMATS))
         raise ImageUnreadable(f"{name} is not a picture that can be read: use one of {kinds}") from error
@@ -89,6 +90,16 @@ def _content(source: bytes | Path, max_mb: float, name: str) -> bytes:
         return source if isinstance(source, bytes) else source.read_bytes()
     except OSError as error:
         raise ImageUnreadable(f"{name} can't be read: {error.strerror or error}") from error
+
+
+def _stated_size(content: bytes) -> tuple[int, int] | None:
+    """Width and height in the header of a picture so large that Pillow itself refuses to open it."""
+    for kind in FORMATS:
+        factory, accepts = Image.OPEN[kind]
+        if accepts is None or accepts(content[:16]) is True:
+            with contextlib.suppress(Exception):  # whatever a hostile header raises: the size is then not told
+                return factory(io.BytesIO(content), "").size
+    return None
 
 
 def _too_large(name: str, max_megapixels: float, size: tuple[int, int] | None = None) -> str:
