@@ -16,8 +16,8 @@ def options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description=__doc__.split(": ")[1])
     say = parser.add_argument
     say("folder", type=Path, help="videos; each is indexed or held out as a whole")
-    say("--home", type=Path, help="a framesearch home: measured as it is where it holds an index of the folder's videos, "
-        "else built there. Default: below FRAMESEARCH_HOME, built by the first run")  # fmt: skip
+    say("--home", type=Path, help="a framesearch home: measured as it is where it holds an index of the folder's "
+        "videos, else built there. Default: below FRAMESEARCH_HOME, built by the first run")  # fmt: skip
     say("--held-out", metavar="N|NAMES", help="films to keep out of the library: how many, or names by commas "
         "(default: a quarter); a home that is there already has decided that")  # fmt: skip
     say("--copies", action="append", default=[], metavar="A,B,...", help="videos that show the same film; repeatable")
@@ -26,11 +26,14 @@ def options() -> argparse.ArgumentParser:
     say("--distractors", type=int, help="base frames of held-out videos (half as many)")
     say("--severities", type=int, default=0, metavar="BASES", help="base frames for the table of severities (0: none)")
     say("--transforms", choices=("other", "gate"), default="other", help="the benchmark's own, or those of the gate")
-    say("--systems", help="only these, by commas: framesearch, sscd, sscd1, thumbnail, phash")
+    say("--systems", help="only these, by commas: framesearch, sscd, sscd1, thumbnail, phash, pdq, layout, "
+        "autoencoder, vgg16, resnet50")  # fmt: skip
+    say("--peer-minutes", type=float, default=4.0, help="to train a peer at most, where the home has none (4)")
     say("--sscd", type=Path, metavar="ONNX", help="SSCD as an ONNX file: uint8 (N, H, W, 3) in, float32 (N, D) out")
     say("--sscd-side", type=int, default=288, help="pixels of the square that SSCD sees (288)")
     say("--label", default="framesearch", help="what framesearch is called in the report")
     say("--seed", type=int, default=20261122)
+    say("--mlflow", action="store_true", help="also log an MLflow run in the home's MLflow")
     say("--report", type=Path, help="folder for the report (default: HOME/accuracy/report)")
     return parser
 

@@ -1,5 +1,6 @@
 """The stored frames of the library, which every system answers from."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from framesearch.images.pixels import BLANK_QUALITY, decode_jpeg
 from framesearch.records import FrameRole
 from framesearch.storage import open_storage
 from training.judge import thumbnail
+
+MOVING, STILL = 3.0, 1.5  # stored frames a second: at least, at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,15 @@ class Gallery:
         """The rows of one video."""
         first, stop = np.searchsorted(self.video, [number, number + 1])
         return range(int(first), int(stop))
+
+    def frames_an_hour(self, *, least: float = 0.0, most: float = math.inf) -> float:
+        """Stored frames an hour of those videos that store between so many a second; NaN where none does."""
+        frames, seconds = 0, 0.0
+        for number, file in enumerate(self.files):
+            count, lasts_s = len(self.rows_of(number)), self.library.videos[file].duration_s or 0.0
+            if lasts_s > 0 and least <= count / lasts_s <= most:
+                frames, seconds = frames + count, seconds + lasts_s
+        return 3600 * frames / seconds if seconds else math.nan
 
     def row_at(self, video_id: str, timestamp_s: float) -> int | None:
         """The frame of a video nearest to a time; None for a video that is not in the gallery."""

@@ -5,13 +5,14 @@ import inspect
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.accuracy import descriptors, homes, report, systems, transforms
+from benchmarks.accuracy import descriptors, homes, plots, report, systems, tracking, transforms
 from benchmarks.accuracy.asking import ask
 from benchmarks.accuracy.footage import WrongChoice, fingerprint, held_out, read_footage
-from benchmarks.accuracy.gallery import Gallery, read_gallery
+from benchmarks.accuracy.gallery import MOVING, STILL, Gallery, read_gallery
 from benchmarks.accuracy.marking import mark
 from benchmarks.accuracy.queries import QuerySet, choose_bases
 from benchmarks.accuracy.systems import FlatSearch, FramesearchSystem, System
+from benchmarks.accuracy.trained_peers import CannotBeHad, trained_peer
 from framesearch.images import distortions
 from framesearch.settings import load_settings
 
@@ -62,10 +63,18 @@ def run(asked: argparse.Namespace) -> Path:
         absent_bases=len(outside),
         frames=len(gallery),
         hours=gallery.hours,
+        frames_an_hour=gallery.frames_an_hour(),
+        frames_a_moving_hour=gallery.frames_an_hour(least=MOVING),
+        frames_a_still_hour=gallery.frames_an_hour(most=STILL),
         absent_peers=tuple(missing),
         severity_steps=tuple((kind, step) for kind, steps in transforms.SEVERITIES.items() for step in steps),
     )
-    return report.write(results, setting, asked.report or kept / "report")
+    folder = asked.report or kept / "report"
+    told = report.write(results, setting, folder)
+    plots.write_plots(results, setting.severity_steps if few else (), folder)
+    if asked.mlflow:
+        tracking.log_run(told, folder, settings)
+    return folder / report.PAGE
 
 
 def query_set(name: str, seed: int) -> QuerySet:
@@ -93,12 +102,26 @@ def choose_systems(asked: argparse.Namespace, gallery: Gallery, kept: Path) -> t
             raise CannotBeHad("SSCD: name its ONNX file with --sscd")
         return FlatSearch(descriptors.Sscd(asked.sscd, asked.sscd_side), gallery, codes, **how)  # type: ignore[arg-type]
 
+    def pdq() -> System:
+        try:
+            return FlatSearch(descriptors.Pdq(), gallery, codes)
+        except ModuleNotFoundError as error:
+            raise CannotBeHad("PDQ: install the package pdqhash, which the benchmark does not bring") from error
+
+    def trained(family: str) -> System:
+        return FlatSearch(trained_peer(gallery.library.settings, family, asked.peer_minutes), gallery, codes)
+
     known: dict[str, Callable[[], System]] = {
         "framesearch": lambda: FramesearchSystem(gallery.library.settings, gallery, asked.label),
         "sscd": lambda: sscd(name="SSCD"),
         "sscd1": lambda: sscd(name="SSCD, one a second", apart_s=1.0),
         "thumbnail": lambda: FlatSearch(descriptors.Thumbnail(), gallery, codes),
         "phash": lambda: FlatSearch(descriptors.PHash(), gallery, codes),
+        "pdq": pdq,
+        "layout": lambda: FlatSearch(descriptors.ColourLayout(), gallery, codes),
+        "autoencoder": lambda: trained("convolutional"),
+        "vgg16": lambda: trained("vgg16"),
+        "resnet50": lambda: trained("resnet50"),
     }
     wanted = asked.systems.split(",") if asked.systems else list(known)
     unknown = sorted(set(wanted) - set(known))
@@ -113,7 +136,3 @@ def choose_systems(asked: argparse.Namespace, gallery: Gallery, kept: Path) -> t
     if not made:
         raise WrongChoice(f"no system could be had: {'; '.join(missing)}")
     return made, missing
-
-
-class CannotBeHad(Exception):
-    """A peer that needs what is not here; the message says what."""

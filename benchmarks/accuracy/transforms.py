@@ -451,7 +451,7 @@ def _post(rgb: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray
 def _article(rgb: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
     """A newspaper's page: headline, the picture in the column, text around, an advertisement beside it."""
     height, width = rgb.shape[:2]
-    paper, ink, between = _palette(rng)
+    paper, ink, _ = _palette(rng)
     page_width, page_height = width / share, height / share * rng.uniform(0.9, 1.3) + 0.2 * height
     sheet, draw = _sheet(page_width, page_height, paper)
     unit = page_width / 100
