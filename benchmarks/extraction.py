@@ -1,6 +1,6 @@
 """Extraction against bare decoding: seconds of video per second, the same files, the same threads, in one run.
 
-    python benchmarks/extraction.py [--footage FOLDER] [--pairs 7] [--keep FOLDER]
+    python benchmarks/extraction.py [--footage FOLDER] [--pairs 7] [--keep FOLDER] [--only vp9]
 
 Ours reads a file, chooses the frames and writes them as the Parquet object that is stored. Theirs is
 `ffmpeg -threads 2 -i FILE -an -f null -`, which decodes and throws away. They take turns, pair by pair, and the median
@@ -118,12 +118,14 @@ def main() -> None:
     options.add_argument("--footage", type=Path, help="measure the video files of this folder instead of drawn ones")
     options.add_argument("--pairs", type=int, default=7)
     options.add_argument("--keep", type=Path, help="where the drawn files are kept")
+    options.add_argument("--only", default="", help="measure just the files whose names hold this")
     asked = options.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         if asked.footage:
             files = sorted(file for file in asked.footage.iterdir() if file.suffix in (".mp4", ".webm", ".ts", ".mkv"))
         else:
             files = draw_files(asked.keep or Path(scratch, "files"))
+        files = [file for file in files if asked.only in file.name]
         settings = Settings(home=Path(scratch, "home"))
         nothing = draw_video(Path(scratch, "one.mp4"), times_s=[0.0])
 

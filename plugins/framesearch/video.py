@@ -26,6 +26,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
+from framesearch.av1 import Av1Stream
 from framesearch.errors import VideoUnavailable
 from framesearch.images.pixels import thumbnail
 from framesearch.records import Reason
@@ -108,10 +109,10 @@ class VideoFile:
     Args:
         height: of the pictures, pixels; smaller videos are not scaled up.
         max_hours: videos that are longer are refused.
-        grid_s: where given, frames may be left out, undecoded, that no other frame builds on (as H.264 marks them) and
-            that are not the first since a multiple of so many seconds. A shot may then seem to start a frame or
-            two late, where the encoder began it with such frames: once the next frame shows that a shot has begun,
-            what they build on may be gone from the decoder, and decoding them ahead of time is what is saved.
+        grid_s: where given, frames may be left out, undecoded, that no other frame builds on (as H.264 and AV1 mark
+            them) and that are not the first since a multiple of so many seconds. A shot may then seem to start a frame
+            or two late, where the encoder began it with such frames: when the next frame shows that a shot has begun,
+            what they build on may be gone from the decoder.
 
     Raises:
         VideoUnavailable: nothing here can be decoded as video, or it is too long. Reading can raise it, too.
@@ -125,6 +126,7 @@ class VideoFile:
         try:
             self._stream = self._picture_stream()
             self._origin_s = self._origin()
+            self._av1 = self._av1_stream()
             self._pixel_aspect = float(self._stream.sample_aspect_ratio or 1)
             stated_us = self._container.duration
             self._stated_s = stated_us / av.time_base if stated_us and stated_us > 0 else 0.0
@@ -158,6 +160,12 @@ class VideoFile:
         stream.codec_context.thread_count = DECODER_THREADS
         stream.codec_context.options = {"max_pixels": str(_MAX_PIXELS), **_LIGHTER}
         return stream
+
+    def _av1_stream(self) -> Av1Stream | None:
+        context = self._stream.codec_context
+        if self._grid_s is None or context.codec.canonical_name != "av1":
+            return None
+        return Av1Stream(bytes(context.extradata or b""))
 
     def _origin(self) -> float:
         start_us = self._container.start_time
@@ -195,13 +203,10 @@ class VideoFile:
         assert time_base is not None
         unit_s = float(time_base)
         timed = False  # whether frames carry presentation times; in some AVI files they carry decoding times only
-        context = self._stream.codec_context
         for packet, wanted in self._marked(self._packets(), unit_s):
             if wanted and (packet.pts is not None or packet.dts is not None):
                 expected += not packet.is_discard
-            if self._grid_s is not None:
-                context.skip_frame = "DEFAULT" if wanted else "NONREF"
-            for frame in self._decode(packet):
+            for frame in self._decode(packet, wanted=wanted):
                 decoded += 1
                 if frame.is_corrupt:
                     continue
@@ -291,9 +296,21 @@ class VideoFile:
         except av.FFmpegError as error:
             log.warning("%s: reading stopped at %.1f s: %s", self._path.name, self._read_to_s, error)
 
-    def _decode(self, packet: Packet) -> list[VideoFrame]:
+    def _decode(self, packet: Packet, *, wanted: bool) -> list[VideoFrame]:
+        """The frames that are ready now; that of this packet may be left out where it is not wanted."""
+        context = self._stream.codec_context
+        if self._av1 is None:
+            context.skip_frame = "DEFAULT" if wanted else "NONREF"
+        elif not wanted or packet.is_keyframe:
+            needed = self._av1.without_passing_frames(memoryview(packet))
+            if not wanted and needed is not None:
+                if not needed:
+                    return []
+                lighter = Packet(needed)
+                lighter.pts, lighter.dts, lighter.time_base = packet.pts, packet.dts, packet.time_base
+                packet = lighter
         try:
-            return packet.decode()  # type: ignore[return-value]
+            return context.decode(packet)
         except av.FFmpegError:  # a damaged packet costs its own frame
             return []
 
