@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 Found = TypeVar("Found")
 
 DECODER_THREADS = 2  # a video: more is gained by reading several videos at a time
+_ONE_THREAD_PIXELS = 1 << 18  # VP9 up to 360p: threads wait for each other's rows, and cost more than they gain
 _BATCH = 8  # wanted frames handed on together
 _REORDERED = 16  # frames: no codec shows a frame before more than so many that were decoded earlier
 LUMA = (12, 16)  # rows, columns of brightness samples: each costs every frame a look into main memory
@@ -157,7 +158,8 @@ class VideoFile:
         if stream.codec_context is None:
             raise VideoUnavailable(f"{self._path.name}: its video codec is unknown to FFmpeg", Reason.UNSUPPORTED)
         stream.thread_type = "AUTO"
-        stream.codec_context.thread_count = DECODER_THREADS
+        small_vp9 = stream.codec_context.codec.canonical_name == "vp9" and _area(stream) <= _ONE_THREAD_PIXELS
+        stream.codec_context.thread_count = 1 if small_vp9 else DECODER_THREADS
         stream.codec_context.options = {"max_pixels": str(_MAX_PIXELS), **_LIGHTER}
         return stream
 
