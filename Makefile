@@ -10,8 +10,11 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 export PLAYLIST ?=
+export FOLDER ?=
+export SSCD ?=
+export OPTIONS ?=
 
-.PHONY: help env up down status test check format bench lock system clean
+.PHONY: help env up down status test check format bench accuracy lock system clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +61,10 @@ format: env ## format the code and mend what the linter can
 
 bench: env ## measure speed and memory; prints Markdown tables
 	@for benchmark in benchmarks/*.py; do echo "## $$benchmark"; $(BIN)/python $$benchmark; done
+
+accuracy: env ## measure how often framesearch and its peers find frames of the videos in FOLDER, SSCD=file.onnx too
+	@[ -n "$$FOLDER" ] || { echo 'name a folder of videos: make accuracy FOLDER=videos [SSCD=file.onnx] [OPTIONS="--bases 30"]'; exit 1; }
+	@$(BIN)/python -m benchmarks.accuracy "$$FOLDER" $${SSCD:+--sscd "$$SSCD"} --severities 12 --mlflow $$OPTIONS
 
 lock: env ## resolve requirements.lock anew from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

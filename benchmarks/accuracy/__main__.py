@@ -22,6 +22,9 @@ def options() -> argparse.ArgumentParser:
         "(default: a quarter); a home that is there already has decided that")  # fmt: skip
     say("--copies", action="append", default=[], metavar="A,B,...", help="videos that show the same film; repeatable")
     say("--minutes", type=float, default=4.0, help="to train the encoder at most, where the home is built (4)")
+    say("--encoder", type=Path, metavar="ONNX", help="import this encoder instead of training one, where the home is "
+        "built; such a home stands beside the trained one")  # fmt: skip
+    say("--encoder-side", type=int, help="pixels of the square that it sees, where its file leaves that free")
     say("--bases", type=int, default=60, help="base frames of indexed videos (60); each is asked under 21 transforms")
     say("--distractors", type=int, help="base frames of held-out videos (half as many)")
     say("--severities", type=int, default=0, metavar="BASES", help="base frames for the table of severities (0: none)")

@@ -1,19 +1,23 @@
 """The framesearch under test: a home built from the folder less what is held out, or one that is there already."""
 
 import logging
+import math
+import re
 import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.accuracy.footage import Footage
-from framesearch import layout
+from framesearch import ingest, layout, trainer
 from framesearch.catalogue import open_catalogue
 from framesearch.errors import FramesearchError, NoIndex
 from framesearch.pipeline import run_line
 from framesearch.records import Video, VideoStatus
+from framesearch.registry import Registry
 from framesearch.settings import Settings, load_settings
 from framesearch.storage import open_storage
 
@@ -45,11 +49,27 @@ def has_index(settings: Settings) -> bool:
     return open_storage(settings).read_pointer(layout.INDEX_POINTER)[0] is not None
 
 
-def build(settings: Settings, indexed: Sequence[Path], minutes: float) -> None:
-    """Ingest, train, promote and index in a home of the benchmark's own. A killed run is taken up where it ended.
+@dataclass(frozen=True, slots=True)
+class External:
+    """An encoder from outside, to be imported instead of training one.
+
+    Attributes:
+        side: pixels of the square that it sees, where its file leaves that free.
+    """
+
+    onnx: Path
+    side: int | None
+
+
+def build(settings: Settings, indexed: Sequence[Path], minutes: float, external: External | None = None) -> None:
+    """Ingest, train or import, promote and index in a home of the benchmark's own. A killed run is taken up again.
+
+    Args:
+        minutes: of training, at most, where nothing is imported.
 
     Raises:
         NoIndex: the line ended without one; the message says why.
+        EncoderInvalid: the external encoder can't be used.
     """
     started = time.monotonic()
     videos = settings.home / "videos"
@@ -60,13 +80,37 @@ def build(settings: Settings, indexed: Sequence[Path], minutes: float) -> None:
         while link.is_symlink():  # two files of one name, from two folders below
             link = link.with_stem(f"{link.stem}-{file.parent.name}")
         link.symlink_to(file)
-    trained = settings.model_copy(update={"first_training_minutes": minutes, "require_approval": False})
-    report = run_line([str(videos)], trained, _logged_step)
+    chosen = settings.model_copy(update={"first_training_minutes": minutes, "require_approval": False})
+    if external is not None:
+        _ingest_and_import(videos, chosen, external)
+        chosen = chosen.model_copy(update={"retrain_growth": math.inf})  # the import stays champion
+    report = run_line([str(videos)], chosen, _logged_step)
     for title, why in report.left_out.items():
         log.warning("%s is not in the library: %s", title, why)
     if report.index is None:
         raise NoIndex(f"the home {settings.home} could not be built: {'; '.join(report.problems) or report.model}")
     log.info("home built: %d videos, %s, %.0f s", report.index.videos, report.model, time.monotonic() - started)
+
+
+def _ingest_and_import(videos: Path, settings: Settings, external: External) -> None:
+    """Store all frames, then make the external encoder champion, whatever the gate says of it: it is to be measured."""
+    registry = Registry(settings)
+    if any(version.champion for version in registry.versions()):
+        return  # an earlier run came this far
+    catalogue, storage = open_catalogue(settings), open_storage(settings)
+    ingest.discover(str(videos), catalogue, settings)
+    for video_id in catalogue.due_videos(datetime.now(UTC)):
+        try:
+            counts = ingest.extract_video(video_id, catalogue, storage, settings)
+            log.info("frames of %s: %d", video_id, counts.index_frames)
+        except FramesearchError as error:
+            log.warning("%s is not in the library: %s", video_id, error)
+    name = re.sub(r"[^a-z0-9_.-]+", "-", external.onnx.stem.lower()).strip("-._")
+    origin = {"name": name, "source": external.onnx.name, "licence": "", "description": "Given to the benchmark."}
+    reading = {"size": [external.side, external.side] if external.side else None}
+    imported = trainer.import_encoder(settings, external.onnx, origin=origin, reading=reading, on_line=log.info)
+    log.info("%s imported: %s", external.onnx.name, imported.reason)
+    registry.promote(imported.model_version, f"for the benchmark: {imported.reason}", force=True)
 
 
 class _LoggedStep:

@@ -2,6 +2,7 @@
 
 import argparse
 import inspect
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,16 +17,22 @@ from benchmarks.accuracy.trained_peers import CannotBeHad, trained_peer
 from framesearch.images import distortions
 from framesearch.settings import load_settings
 
+log = logging.getLogger(__name__)
+
 
 def run(asked: argparse.Namespace) -> Path:
     """Do what was asked; returns the Markdown report."""
     everyday = load_settings()
     footage = read_footage(asked.folder, asked.copies, everyday)
-    home = asked.home or everyday.home / "accuracy" / asked.folder.resolve().name
-    settings = homes.settings_of(home)
+    external = None if asked.encoder is None else homes.External(asked.encoder, asked.encoder_side)
+    own = "-".join([asked.folder.resolve().name, *([external.onnx.stem] if external else [])])
+    settings = homes.settings_of(asked.home or everyday.home / "accuracy" / own)
     if not homes.has_index(settings):
         absent = held_out(footage, asked.held_out, asked.seed)
-        homes.build(settings, [file for file in footage.files if file not in absent], asked.minutes)
+        indexed = [file for file in footage.files if file not in absent]
+        homes.build(settings, indexed, asked.minutes, external)
+    elif asked.held_out is not None:
+        log.info("%s holds an index already: what is held out was decided when it was built", settings.home)
     library = homes.open_library(settings, footage)
     kept = settings.home / "accuracy"
     gallery = read_gallery(library)
