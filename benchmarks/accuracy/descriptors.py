@@ -20,7 +20,7 @@ class Thumbnail:
 
     name = "16x16 thumbnail"
     digest = "thumbnail 16x16 1"
-    bytes_per_frame = 16 * 16 * 3 * 4
+    bytes_per_frame: float = 16 * 16 * 3 * 4
     note = "16 x 16 RGB, centred, cosine"
 
     def embed(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
@@ -43,7 +43,7 @@ class PHash:
 
     name = "pHash"
     digest = "phash 64 1"
-    bytes_per_frame = 8
+    bytes_per_frame: float = 8
     note = "64 bits, Hamming distance"
 
     def embed(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
@@ -76,7 +76,7 @@ class Pdq:
 
     name = "PDQ"
     digest = "pdq 256 1"
-    bytes_per_frame = 32
+    bytes_per_frame: float = 32
     note = "256 bits, Hamming distance"
 
     def __init__(self) -> None:
@@ -103,7 +103,7 @@ class ColourLayout:
 
     name = "MPEG-7 colour layout"
     digest = "colour layout 21 6 6 1"
-    bytes_per_frame = 33
+    bytes_per_frame: float = 33
     note = "21 + 6 + 6 coefficients, LIRE's weighted distance, as trace.moe searches"
     _KEPT = (21, 6, 6)  # of Y, Cb, Cr
     _WEIGHTS = ((2, 2, 2), (2, 1, 1), (4, 2, 2))  # of the first three; 1 of all others
@@ -201,7 +201,7 @@ class Sscd:
         session = self._session(1)
         self._input, self._output = session.get_inputs()[0].name, session.get_outputs()[0].name
         dimension = session.get_outputs()[0].shape[1]
-        self.bytes_per_frame = 4 * int(dimension)
+        self.bytes_per_frame: float = 4.0 * int(dimension)
         self.note = f"{onnx.name}, {side} x {side} px, cosine of {dimension} numbers"
 
     def _session(self, threads: int) -> ort.InferenceSession:
@@ -239,7 +239,7 @@ class EncoderFile:
         self._encoder = Encoder(onnx, threads=1)
         self.name, self.note = name, note
         self.digest = fingerprint("encoder", self._encoder.digest)
-        self.bytes_per_frame = 4 * self._encoder.dimension
+        self.bytes_per_frame: float = 4.0 * self._encoder.dimension
 
     def embed(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
         """float32 (N, D), unit norm."""

@@ -209,8 +209,8 @@ def figures(
     }
 
 
-def _share(of: np.ndarray) -> float:
-    return float(of.mean()) if of.size else float("nan")
+def _share(of: np.ndarray | np.bool_) -> float:
+    return float(np.mean(of)) if np.size(of) else float("nan")
 
 
 def threshold_at_p90(marks: Marks) -> float:

@@ -16,7 +16,7 @@ import numpy as np
 from benchmarks.accuracy.footage import Footage, fingerprint
 from benchmarks.accuracy.homes import Library
 from framesearch import layout, tables
-from framesearch.errors import VideoUnavailable
+from framesearch.errors import FramesearchError, VideoUnavailable
 from framesearch.images.pixels import BLANK_QUALITY, quality
 from framesearch.storage import open_storage
 from framesearch.video import VideoFile
@@ -52,7 +52,10 @@ class Base:
 
     def rgb(self) -> np.ndarray:
         """The frame: RGB uint8 (H, W, 3), at most 720 rows."""
-        return cv2.cvtColor(cv2.imread(str(self.picture), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+        bgr = cv2.imread(str(self.picture), cv2.IMREAD_COLOR)
+        if bgr is None:
+            raise FramesearchError(f"{self.picture} is damaged: delete its folder, then run this again")
+        return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
 
 
 def choose_bases(
