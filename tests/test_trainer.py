@@ -12,7 +12,7 @@ from training_fixtures import register_version, stored_home
 from framesearch import trainer
 from framesearch.catalogue import open_catalogue
 from framesearch.encoder import Encoder
-from framesearch.errors import NotEnoughFrames, RegistryUnreachable, TrainingFailed
+from framesearch.errors import InvalidSetting, NotEnoughFrames, RegistryUnreachable, TrainingFailed
 from framesearch.registry import Registry
 from framesearch.settings import Settings
 from framesearch.storage import open_storage
@@ -61,7 +61,7 @@ def test_a_server_that_is_down_is_said_so_before_anything_is_trained(tmp_path, u
 
 
 def test_what_went_wrong_is_said_with_the_last_words(tmp_path):
-    with pytest.raises(TrainingFailed, match="only a local folder"):
+    with pytest.raises(InvalidSetting, match="only a local folder"):
         trainer.train(Settings(home=tmp_path, storage_uri="gs://bucket"))
     with pytest.raises(TrainingFailed, match=r"status 2\n(.*\n)*.*invalid float value"):
         trainer.train(Settings(home=tmp_path), minutes="many")  # type: ignore[arg-type]
@@ -87,6 +87,8 @@ def test_a_killed_parent_leaves_no_training_and_no_running_run(fresh_registry, t
         time.sleep(0.2)
     assert fresh_registry.client.get_run(run.info.run_id).info.status == "KILLED"
     assert fresh_registry.versions() == []
+    with open_storage(settings).scratch() as folder:  # whoever comes next sweeps what the two left
+        assert [entry for entry in settings.scratch.iterdir() if entry.is_dir()] == [folder]
 
 
 def test_growth_is_of_index_frames_since_the_champion_was_trained(fresh_registry):

@@ -148,7 +148,8 @@ class TestVerdict:
 
     @staticmethod
     def verdict(challenger: np.ndarray, champion: np.ndarray | None):
-        from training import runs
+        from framesearch.registry import ModelVersion
+        from training import verdict
 
         def marks(right: np.ndarray) -> judge.Marks:
             metrics = {"r1": float(right.mean()), "r1/none": float(right[:, 0].mean())}
@@ -157,8 +158,8 @@ class TestVerdict:
         exam = judge.Exam(("film",), *[np.zeros(0)] * 3, tuple([None] * len(challenger)), (), ())  # type: ignore[arg-type]
         known = None
         if champion is not None:
-            known = runs.ModelVersion(version="3", run_id="r", run_url=None, family="x", metrics={})
-        return runs._verdict(exam, marks(challenger), known, None if champion is None else marks(champion), 0.95)[0]
+            known = ModelVersion(version="3", run_id="r", run_url=None, family="x", metrics={})
+        return verdict.decide(exam, marks(challenger), known, None if champion is None else marks(champion), 0.95)[0]
 
     rng = np.random.default_rng(0)
     base = rng.random((50, TRANSFORMS)) < 0.5
@@ -220,5 +221,5 @@ def test_an_encoder_that_is_not_the_trained_one_is_found_out(tmp_path):
 def test_a_family_that_does_not_exist_is_told_with_those_that_do():
     from training.families import family_named
 
-    with pytest.raises(ValueError, match="contrastive, convolutional"):
+    with pytest.raises(ValueError, match="contrastive, convolutional, vgg16"):
         family_named("transformer")

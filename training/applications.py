@@ -12,9 +12,11 @@ picture. Pooling is GeM with p = 3 (Radenović et al. 2017, https://arxiv.org/ab
 negative, else the mean.
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import keras
 import tensorflow as tf
@@ -113,7 +115,7 @@ def _backbone(name: str, network: Network, side: int, weights: str | None) -> ke
         # Keras raises whatever urllib does, a bare Exception for a dead address, and ValueError for a damaged file.
         if weights is None:
             raise
-        folder = f"{keras.config.keras_home()}/models"
+        folder = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "models"  # as Keras itself has it
         raise WeightsUnavailable(
             f"the ImageNet weights of {name} can't be had ({_first_line(error)}): train once where Keras can fetch "
             f"them, or copy them to {folder}, or choose the family contrastive, which needs none"

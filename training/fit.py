@@ -101,7 +101,8 @@ def fit(
             elapsed = time.monotonic() - started
             if elapsed >= bound_s > elapsed - (step_times or [0.0])[-1] and number < floor:
                 log.info("%.3g minutes are over after %d steps: going on to the %dth", minutes, number, floor)
-            allowed_s = bound_s if number >= floor or result.planned_steps > floor else OVERTIME * bound_s
+            in_time = number > TIMED_STEPS and result.planned_steps > floor  # more than the least fits, as far as known
+            allowed_s = bound_s if number >= floor or in_time else OVERTIME * bound_s
             progress = max(number / result.planned_steps, elapsed / max(1e-9, allowed_s - reserve_s))
             if progress >= 1.0 and number > 0:
                 break
