@@ -13,7 +13,7 @@ from index_fixtures import Library, open_library
 
 from benchmarks.accuracy import running, systems
 from benchmarks.accuracy.__main__ import options
-from benchmarks.accuracy.asking import ask
+from benchmarks.accuracy.asking import EarlierSystem, ask
 from benchmarks.accuracy.descriptors import ColourLayout, PHash, Thumbnail
 from benchmarks.accuracy.footage import Footage, WrongChoice, held_out, read_footage
 from benchmarks.accuracy.gallery import Gallery, read_gallery
@@ -259,6 +259,19 @@ def test_answers_of_another_system_of_the_same_name_are_not_taken_for_its_own(ba
     system.digest = "2"
     ask([system], bases[0][:1], running.query_set("other", SEED), tmp_path)
     assert system.asked == 2
+
+
+def test_what_was_answered_before_a_change_is_shown_beside_what_is_answered_after(bases, tmp_path):
+    queries = running.query_set("other", SEED)
+    before = Recorded(Reply(True, (Place("v", 1.5, 0.25, 0.5),), 3.0))
+    before.name = "before"
+    ask([before], bases[0][:1], queries, tmp_path)
+    (answers,) = ask([EarlierSystem("before", queries, tmp_path)], bases[0][:1], queries, tmp_path)
+    assert answers[bases[0][0].key] == [before.reply] * 21
+    with pytest.raises(FramesearchError, match="not asked all of these base frames"):
+        ask([EarlierSystem("before", queries, tmp_path)], bases[0][:2], queries, tmp_path)
+    with pytest.raises(FramesearchError, match="'after' was asked these queries before, only before"):
+        EarlierSystem("after", queries, tmp_path)
 
 
 def test_flat_search_finds_stored_frames_and_names_a_scene_once(gallery: Gallery, tmp_path):

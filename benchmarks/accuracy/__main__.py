@@ -35,6 +35,8 @@ def options() -> argparse.ArgumentParser:
     say("--sscd", type=Path, metavar="ONNX", help="SSCD as an ONNX file: uint8 (N, H, W, 3) in, float32 (N, D) out")
     say("--sscd-side", type=int, default=288, help="pixels of the square that SSCD sees (288)")
     say("--label", default="framesearch", help="what framesearch is called in the report")
+    say("--earlier", action="append", default=[], metavar="NAME", help="also show what was asked under this label "
+        "before, of other code or settings, for comparison; repeatable")  # fmt: skip
     say("--seed", type=int, default=20261122)
     say("--mlflow", action="store_true", help="also log an MLflow run in the home's MLflow")
     say("--report", type=Path, help="folder for the report (default: HOME/accuracy/report)")

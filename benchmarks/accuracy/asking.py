@@ -6,9 +6,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks.accuracy.footage import fingerprint
 from benchmarks.accuracy.queries import Base, QuerySet
 from benchmarks.accuracy.systems import Place, Reply, System
+from framesearch.errors import FramesearchError
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +27,9 @@ def ask(systems: Sequence[System], bases: Sequence[Base], queries: QuerySet, kep
     started = time.monotonic()
     files = [_file(system, queries, kept) for system in systems]
     known = [_read(file, len(queries.transforms)) for file in files]
+    for system, file in zip(systems, files, strict=True):
+        if not isinstance(system, EarlierSystem):
+            _describe(system, queries, file)
     ready: set[str] = set()
     for number, base in enumerate(bases):
         waiting = [place for place, answers in enumerate(known) if base.key not in answers]
@@ -45,6 +51,55 @@ def ask(systems: Sequence[System], bases: Sequence[Base], queries: QuerySet, kep
             log.info("%s: %d of %d base frames asked, %.0f s", queries.name, number + 1, len(bases), _since(started))
     log.info("%s: %d base frames, %d systems, %.1f s", queries.name, len(bases), len(systems), _since(started))
     return known
+
+
+class EarlierSystem:
+    """A system as it answered in an earlier run: framesearch before a change, or with another setting.
+
+    Args:
+        name: what it was called then; the newest answers under that name to these queries are taken.
+
+    Raises:
+        FramesearchError: nothing of that name was asked these queries.
+    """
+
+    def __init__(self, name: str, queries: QuerySet, kept: Path) -> None:
+        told = [json.loads(file.read_text(encoding="utf-8")) for file in kept.glob("*.json")]
+        fitting = [one for one in told if one["name"] == name and one["queries"] == queries.digest]
+        if not fitting:
+            names = sorted({one["name"] for one in told if one["queries"] == queries.digest})
+            raise FramesearchError(f"nothing called {name!r} was asked these queries before, only {', '.join(names)}")
+        newest = max(fitting, key=lambda one: one["asked_at"])
+        self.name, self.digest, self.abstains = name, newest["digest"], newest["abstains"]
+        self.bytes_per_frame, self.note = newest["bytes_per_frame"], newest["note"]
+
+    def prepare(self) -> None:
+        """There is nobody to ask any more.
+
+        Raises:
+            FramesearchError: always; it is called only where an answer is missing.
+        """
+        raise FramesearchError(
+            f"{self.name} was not asked all of these base frames, and can't be any more: ask for as many as then"
+        )
+
+    def answer(self, pictures: Sequence[np.ndarray]) -> list[Reply]:
+        """Never reached."""
+        raise NotImplementedError
+
+
+def _describe(system: System, queries: QuerySet, answers: Path) -> None:
+    """Write beside the answers what they are of."""
+    told = {
+        "name": system.name,
+        "digest": system.digest,
+        "abstains": system.abstains,
+        "bytes_per_frame": system.bytes_per_frame,
+        "note": system.note,
+        "queries": queries.digest,
+        "asked_at": time.time(),
+    }
+    answers.with_suffix(".json").write_text(json.dumps(told), encoding="utf-8")
 
 
 def _since(started: float) -> float:

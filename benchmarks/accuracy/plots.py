@@ -85,8 +85,9 @@ def write_plots(results: Sequence[Result], steps: Sequence[tuple[str, str]], fol
         "recall_by_transform": recall_by_transform(results),
         "precision_recall": precision_and_recall(results),
     }
-    if steps and all(result.severities is not None for result in results):
-        figures["severities"] = recall_by_severity(results, steps)
+    swept = [result for result in results if result.severities is not None]
+    if steps and swept:
+        figures["severities"] = recall_by_severity(swept, steps)
     for name, figure in figures.items():
         figure.savefig(folder / f"{name}.png", dpi=130)
         plt.close(figure)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.accuracy import descriptors, homes, plots, report, systems, tracking, transforms
-from benchmarks.accuracy.asking import ask
+from benchmarks.accuracy.asking import EarlierSystem, ask
 from benchmarks.accuracy.footage import WrongChoice, fingerprint, held_out, read_footage
 from benchmarks.accuracy.gallery import MOVING, STILL, Gallery, read_gallery
 from benchmarks.accuracy.marking import mark
@@ -46,19 +46,21 @@ def run(asked: argparse.Namespace) -> Path:
     )
     chosen, missing = choose_systems(asked, gallery, kept)
     queries = query_set(asked.transforms, asked.seed)
+    chosen[1:1] = [EarlierSystem(name.strip(), queries, kept / "answers") for name in asked.earlier]
     answers = ask(chosen, [*inside, *outside], queries, kept / "answers")
     swept = severity_set(asked.seed)
     few = inside[: asked.severities]
-    severities = ask(chosen, few, swept, kept / "answers") if few else [None] * len(chosen)
+    sweepable = [system for system in chosen if not isinstance(system, EarlierSystem)]
+    steps_of = dict(zip(sweepable, ask(sweepable, few, swept, kept / "answers"), strict=True)) if few else {}
     results = [
         report.Result(
             system.name,
             mark(answered, list(queries.transforms), inside, outside, gallery, footage),
             system.abstains,
             systems.described(system),
-            None if steps is None else mark(steps, list(swept.transforms), few, [], gallery, footage),
+            mark(steps_of[system], list(swept.transforms), few, [], gallery, footage) if system in steps_of else None,
         )
-        for system, answered, steps in zip(chosen, answers, severities, strict=True)
+        for system, answered in zip(chosen, answers, strict=True)
     ]
     setting = report.Setting(
         folder=asked.folder.resolve().name,
