@@ -62,7 +62,7 @@ def test_without_its_card_it_is_no_bundle(published: Library) -> None:
     assert bundle.stored_index_ids(published.storage) == []
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"format": 1}', '{"format": 1, "calibration": {}}', "null"])
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"format": 2}', '{"format": 2, "calibration": {}}', "null"])
 def test_refuses_a_damaged_card(published: Library, content: str) -> None:
     (folder_of(published, current(published)) / layout.BUNDLE_CARD).write_text(content)
     with pytest.raises(IndexIncompatible, match="damaged"):
@@ -76,7 +76,7 @@ def rewrite_card(library: Library, **changes: object) -> None:
 
 def test_refuses_a_later_format(published: Library) -> None:
     rewrite_card(published, format=99)
-    with pytest.raises(IndexIncompatible, match="format 99, this version reads 1"):
+    with pytest.raises(IndexIncompatible, match="format 99, this version reads 2"):
         bundle.read_card(published.storage, current(published))
 
 

@@ -75,7 +75,7 @@ def test_measures_the_index(library: Library) -> None:
     assert figures["queries_in_library"] == 36
     assert figures["clean_moment_at_1"] == figures["clean_found"] == 1
     assert figures["found_precision"] >= 0.9
-    assert calibration.first(0.95) > calibration.first(0.3)
+    assert calibration.first(calibration.found_score + 5) > calibration.first(calibration.found_score - 5)
 
 
 def test_the_same_index_gets_the_same_calibration(library: Library) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from framesearch import index as index_module
 from framesearch.errors import IndexIncompatible
-from framesearch.index import FLAT_LIMIT, SQ8_LIMIT, FrameIndex, type_for
+from framesearch.index import SQ8_LIMIT, FrameIndex, type_for
 
 
 def unit(rows: int, dimension: int = 32, seed: int = 0) -> np.ndarray:
@@ -16,7 +16,7 @@ def unit(rows: int, dimension: int = 32, seed: int = 0) -> np.ndarray:
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-@pytest.fixture(params=["Flat", "SQ8", "IVF"])
+@pytest.fixture(params=["SQ8", "IVF"])
 def index_type(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Every type; the one with lists at a size that a test can fill."""
     if request.param != "IVF":
@@ -34,9 +34,7 @@ def filled(index_type: str) -> FrameIndex:
 
 
 def test_type_follows_size() -> None:
-    assert [type_for(rows) for rows in (0, FLAT_LIMIT, FLAT_LIMIT + 1, SQ8_LIMIT, SQ8_LIMIT + 1)] == [
-        "Flat", "Flat", "SQ8", "SQ8", "IVF4096",
-    ]  # fmt: skip
+    assert [type_for(rows) for rows in (0, SQ8_LIMIT, SQ8_LIMIT + 1)] == ["SQ8", "SQ8", "IVF4096"]
 
 
 def test_rows_find_themselves(filled: FrameIndex) -> None:
@@ -91,16 +89,16 @@ def test_grows_after_loading(filled: FrameIndex, index_type: str, tmp_path: Path
 
 
 def test_refuses_a_file_of_another_type(tmp_path: Path) -> None:
-    FrameIndex.train("Flat", unit(10)).save(tmp_path / "index")
-    with pytest.raises(IndexIncompatible, match="not an index of type SQ8"):
-        FrameIndex.load(tmp_path / "index", "SQ8")
+    FrameIndex.train("SQ8", unit(10)).save(tmp_path / "index")
+    with pytest.raises(IndexIncompatible, match="not an index of type IVF4096"):
+        FrameIndex.load(tmp_path / "index", "IVF4096")
 
 
 def test_refuses_a_broken_file(tmp_path: Path) -> None:
-    FrameIndex.train("Flat", unit(10)).save(tmp_path / "index")
+    FrameIndex.train("SQ8", unit(10)).save(tmp_path / "index")
     (tmp_path / "index").write_bytes((tmp_path / "index").read_bytes()[:40])
     with pytest.raises(IndexIncompatible, match="can't be read"):
-        FrameIndex.load(tmp_path / "index", "Flat")
+        FrameIndex.load(tmp_path / "index", "SQ8")
 
 
 def test_threads_get_the_answers_that_one_gets(filled: FrameIndex) -> None:

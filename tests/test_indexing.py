@@ -9,7 +9,6 @@ from index_fixtures import Library
 from stored_frames import NOW, store_video
 from thumbnail_encoder import write_thumbnail_encoder
 
-from framesearch import index as index_module
 from framesearch import indexing, layout, tables
 from framesearch.bundle import current_index_id, open_bundle, read_card, stored_index_ids
 from framesearch.encoder import Encoder
@@ -103,7 +102,7 @@ def test_builds_what_is_embedded(library: Library) -> None:
     assert library.catalogue.index_builds() == [build]
     assert current(library) is None
     card = read_card(library.storage, build.index_id)
-    assert (card.index_type, card.dimension, card.base) == ("Flat", 768, None)
+    assert (card.index_type, card.dimension, card.base) == ("SQ8", 768, None)
 
 
 def test_there_is_nothing_to_index_before_embedding(library: Library) -> None:
@@ -122,6 +121,8 @@ def test_nothing_new_makes_no_bundle(library: Library) -> None:
 
 
 def test_adds_only_what_is_new(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(indexing, "FITTED_ROWS", 1)
+    monkeypatch.setattr(indexing, "CHECKED_SIMILARITY", 0.9)  # the quantiser of three videos, on a fourth
     first = library.publish()
     store_video(library.catalogue, library.storage, "v3", seed=3)
     library.embed()
@@ -146,6 +147,24 @@ def test_incremental_and_whole_builds_agree(library: Library, tmp_path: Path) ->
     queries = grown.index.vectors(range(96))
     for one, other in zip(grown.index.search(queries, 5), whole.index.search(queries, 5), strict=True):
         assert one == pytest.approx(other, abs=1e-5)
+
+
+def test_local_features_are_kept_from_model_to_model(library: Library) -> None:
+    library.publish("1")
+    file = library.storage.root / layout.features("v0")
+    before = file.stat().st_mtime_ns
+    card = read_card(library.storage, library.publish("2").index_id)
+    assert (card.model_version, file.stat().st_mtime_ns) == ("2", before)
+
+
+def test_damaged_features_cost_one_video_its_features_for_one_build(library: Library) -> None:
+    library.embed()
+    damage(library, layout.features("v1"))
+    bundle = open_bundle(library.storage, library.build().index_id)
+    rows = bundle.rows_of(1)
+    assert bundle.videos[1].video_id == "v1"
+    assert np.diff(bundle.local.starts)[rows.start : rows.stop].sum() == 0 < len(bundle.local.features)
+    assert library.embed() == ["v1"]
 
 
 def test_a_vanished_video_stays_searchable(library: Library) -> None:
@@ -201,18 +220,18 @@ def test_damaged_embeddings_cost_one_video_one_build(library: Library) -> None:
     assert videos_of(library, library.publish().index_id) == ["v0", "v2", "v1"]
 
 
-def test_changes_its_type_as_it_grows(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index_module, "FLAT_LIMIT", 80)
-    assert read_card(library.storage, library.publish().index_id).index_type == "Flat"
-    store_video(library.catalogue, library.storage, "v3", seed=3)
-    card = read_card(library.storage, library.publish().index_id)
-    assert (card.index_type, card.rows, card.trained_rows) == ("SQ8", 96, 96)
-    store_video(library.catalogue, library.storage, "v4", seed=4)
-    card = read_card(library.storage, library.publish().index_id)
-    assert (card.rows, card.trained_rows) == (120, 96)
-    store_video(library.catalogue, library.storage, "v5", seed=5, seconds=60)
-    card = read_card(library.storage, library.publish().index_id)
-    assert (card.rows, card.trained_rows) == (240, 240)
+def test_its_quantiser_is_fitted_anew_when_it_has_outgrown_it(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fitted_on(new_video: int) -> int:
+        store_video(library.catalogue, library.storage, f"v{new_video}", seed=new_video, seconds=24)
+        return read_card(library.storage, library.publish().index_id).trained_rows
+
+    assert read_card(library.storage, library.publish().index_id).trained_rows == 72
+    assert fitted_on(3) == 120  # too few rows to rely on
+    monkeypatch.setattr(indexing, "FITTED_ROWS", 100)
+    monkeypatch.setattr(indexing, "CHECKED_SIMILARITY", 0.9)
+    assert [fitted_on(number) for number in range(4, 8)] == [120, 120, 264, 264]
 
 
 def test_an_index_that_does_not_find_its_own_frames_is_not_kept(library: Library) -> None:
@@ -370,8 +389,7 @@ def test_a_build_is_calibrated_on_probe_frames(published: Library) -> None:
     assert calibration.method == "probes"
     assert calibration.figures["clean_video_at_1"] == 1
     assert calibration.figures["clean_found"] >= 0.9
-    assert calibration.first(0.99) > 0.9
-    assert calibration.first(0.99) > calibration.first(0.2)
+    assert calibration.first(calibration.found_score + 10) > 0.9 > calibration.first(0)
 
 
 def test_little_growth_keeps_the_calibration_and_much_makes_a_new_one(published: Library) -> None:

@@ -29,7 +29,7 @@ def descriptors_of(video: Path) -> np.ndarray:
 
 
 def fit(descriptors: np.ndarray, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    """Centres float16 (2, 256, 64) of both halves of descriptors (uint8 (N, 128)), and projections float16 (128, 32)."""
+    """Centres float16 (2, 256, 64) of the halves of descriptors (uint8 (N, 128)), projections float16 (128, 32)."""
     halves = descriptors.astype(np.float32).reshape(-1, 2, HALF)
     rng = np.random.default_rng(seed)
     centres = [kmeans2(halves[:, half], CENTRES, iter=ITERATIONS, minit="++", rng=rng)[0] for half in range(2)]

@@ -21,10 +21,12 @@ from framesearch import layout, tables
 from framesearch.encoder import Encoder
 from framesearch.errors import EncoderInvalid, IndexIncompatible, NoIndex, NotStored, ObjectDamaged
 from framesearch.index import FrameIndex
+from framesearch.local_index import LocalIndex
 from framesearch.storage import Storage
+from framesearch.tables import FEATURE
 
-FORMAT = 1  # raised when a bundle of an older version can no longer be read
-PARTS = (layout.BUNDLE_FAISS, layout.BUNDLE_ROWS, layout.BUNDLE_VIDEOS, layout.BUNDLE_ENCODER)
+FORMAT = 2  # raised when a bundle of an older version can no longer be read
+PARTS = (layout.BUNDLE_FAISS, layout.BUNDLE_FEATURES, layout.BUNDLE_ROWS, layout.BUNDLE_VIDEOS, layout.BUNDLE_ENCODER)
 
 _INDEX_ID = re.compile(r"\d{8}T\d{12}Z-[0-9a-f]{4}")
 
@@ -133,15 +135,19 @@ class Bundle:
     """An opened bundle whose parts belong together.
 
     Attributes:
+        index, local: the rows by their embeddings and by their local features.
         video_of_row: int32 (N,), for each row its place in `videos`; the rows of a video lie together, in time order.
         timestamps_s: float64 (N,), presentation time of each row's frame.
+        aspects: float32 (N,), width by height of each row's frame; 0 where it has no local features.
     """
 
     card: Card
     index: FrameIndex
+    local: LocalIndex
     encoder: Encoder
     video_of_row: np.ndarray
     timestamps_s: np.ndarray
+    aspects: np.ndarray
     videos: tuple[IndexedVideo, ...]
 
     def rows_of(self, video: int) -> range:
@@ -171,16 +177,29 @@ def write_parts(
     folder: Path,
     *,
     index: FrameIndex,
+    features: np.ndarray,
+    counts: np.ndarray,
+    aspects: np.ndarray,
     video_of_row: np.ndarray,
     timestamps_s: np.ndarray,
     videos: Sequence[IndexedVideo],
     encoder_file: Path,
 ) -> dict[str, dict[str, Any]]:
-    """Write all parts but the card to a folder; returns their sizes and digests for the card."""
+    """Write all parts but the card to a folder; returns their sizes and digests for the card.
+
+    Args:
+        features, counts: FEATURE (F,), row after row, and how many of them each row has.
+    """
     index.save(folder / layout.BUNDLE_FAISS)
+    np.save(folder / layout.BUNDLE_FEATURES, features, allow_pickle=False)
     tables.write_columns(
         folder / layout.BUNDLE_ROWS,
-        {"video": video_of_row.astype(np.int32), "timestamp_s": timestamps_s.astype(np.float64)},
+        {
+            "video": video_of_row.astype(np.int32),
+            "timestamp_s": timestamps_s.astype(np.float64),
+            "aspect": aspects.astype(np.float32),
+            "features": counts.astype(np.int32),
+        },
     )
     tables.write_columns(
         folder / layout.BUNDLE_VIDEOS,
@@ -272,12 +291,15 @@ def _open(files: Mapping[str, Path], index_id: str, threads: int, *, to_extend: 
                 listed["video_id"], listed["title"], listed["url"], listed["duration_s"], strict=True
             )
         )
-        video_of_row, timestamps_s = rows["video"], rows["timestamp_s"]
-    except (EncoderInvalid, ObjectDamaged, KeyError) as error:
+        video_of_row, timestamps_s, aspects = rows["video"], rows["timestamp_s"], rows["aspect"]
+        features = np.load(files[layout.BUNDLE_FEATURES], mmap_mode="r", allow_pickle=False)
+        if features.dtype != FEATURE or features.ndim != 1 or len(features) != rows["features"].sum():
+            raise KeyError(f"{layout.BUNDLE_FEATURES} is not what the rows say")
+    except (EncoderInvalid, ObjectDamaged, KeyError, ValueError) as error:
         raise IndexIncompatible(f"index {index_id} is damaged ({error}): rebuild the index") from error
     index = FrameIndex.load(files[layout.BUNDLE_FAISS], card.index_type, to_extend=to_extend)
     facts = {
-        "rows": (card.rows, len(index), len(video_of_row), len(timestamps_s)),
+        "rows": (card.rows, len(index), len(video_of_row), len(timestamps_s), len(aspects)),
         "videos": (card.videos, len(videos)),
         "dimensions": (card.dimension, index.dimension, encoder.dimension),
         "encoders": (card.encoder_digest, encoder.digest),
@@ -289,7 +311,8 @@ def _open(files: Mapping[str, Path], index_id: str, threads: int, *, to_extend: 
         (np.diff(video_of_row) >= 0).all() and video_of_row[0] >= 0 and video_of_row[-1] < len(videos)
     ):
         raise IndexIncompatible(f"index {index_id}: its rows name videos it does not hold: rebuild the index")
-    return Bundle(card, index, encoder, video_of_row, timestamps_s, videos)
+    local = LocalIndex(np.asarray(features), rows["features"])
+    return Bundle(card, index, local, encoder, video_of_row, timestamps_s, aspects, videos)
 
 
 # ---- the pointer

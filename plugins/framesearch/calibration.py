@@ -17,9 +17,10 @@ from framesearch.bundle import Bundle, Calibration, Curve
 from framesearch.errors import FramesearchError
 from framesearch.images.distortions import DISTORTIONS
 from framesearch.images.pixels import BLANK_QUALITY, decode_jpeg, resize
-from framesearch.ranking import Place, embed_views, rank
+from framesearch.ranking import Place, rank, read_query
 from framesearch.records import FrameRole
 from framesearch.storage import Storage
+from framesearch.stored_pictures import StoredPictures
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,7 @@ ON_TIME_S = 1.0  # a match within this of the true moment is right
 LOOKS_THE_SAME = 0.998  # or one of the same video whose thumbnail correlates this well: still scenes have no one moment
 SAME_PICTURE = 0.9  # across videos: the same frame of another copy, neither right nor wrong
 SAME_FILM = 0.97  # across videos: proof that they are copies, all of whose matches among them are neither
+TWINS = 0.5  # share of a video's frames that another answers as well: recordings of one scene, copies in effect
 STILL = 0.99  # of neighbouring frames: a still scene
 STILL_SHARE = 0.95  # of the neighbours called still that are to be
 CLEAN_KEPT = 0.95  # share of the undistorted probes that are to be found: for it precision yields,
@@ -165,14 +167,13 @@ def _ask(
     asked.probes += 1
     kinds = rng.choice(sorted(set(DISTORTIONS) - {"none"}), DISTORTED, replace=False)
     for number, query in enumerate([rgb, *(DISTORTIONS[kind](rgb, rng) for kind in kinds)]):
-        _, vectors = embed_views(bundle, query)
-        for position, place in enumerate(rank(bundle, vectors, 3)):
+        read = read_query(bundle, query)
+        for position, place in enumerate(rank(bundle, read, 3, thumbnails.pictures)):
             note(position, place, clean=number == 0)
-        for place in rank(bundle, vectors, 1, without=rows):
+        for place in rank(bundle, read, 1, thumbnails.pictures, without=rows):
             note(None, place, clean=number == 0)
         if len(bundle.videos) == 1:  # nothing else to compare with: what no film shows, its own frame in pieces
-            _, pieces = embed_views(bundle, _shuffled(query, rng))
-            best = rank(bundle, pieces, 1)[0]
+            best = rank(bundle, read_query(bundle, _shuffled(query, rng)), 1, thumbnails.pictures)[0]
             asked.answers.append(_Answer(None, best.score, video, NOWHERE, right=False, clean=False))
     _compare_neighbours(bundle, thumbnails, asked, video, rng)
 
@@ -201,19 +202,14 @@ class _Thumbnails:
     """Small grey pictures of indexed frames, to tell whether two show the same."""
 
     def __init__(self, bundle: Bundle, storage: Storage) -> None:
-        self._bundle, self._storage = bundle, storage
+        self.pictures = StoredPictures(storage).of(bundle)
         self._by_row: dict[int, np.ndarray] = {}
 
     def of(self, row: int) -> np.ndarray:
         if row not in self._by_row:
-            video = self._bundle.videos[self._bundle.video_of_row[row]]
-            timestamp_s = float(self._bundle.timestamps_s[row])
-            try:
-                with self._storage.open(layout.frames(video.video_id)) as file:
-                    frame = tables.read_frames_at(file, [timestamp_s])[timestamp_s]
-                self._by_row[row] = _thumbnail(decode_jpeg(frame.jpeg))
-            except (FramesearchError, KeyError):  # looks like nothing else
-                self._by_row[row] = np.zeros((THUMBNAIL, THUMBNAIL), np.uint8)
+            rgb = self.pictures([row]).get(row)
+            looks = np.zeros((THUMBNAIL, THUMBNAIL), np.uint8) if rgb is None else _thumbnail(rgb)
+            self._by_row[row] = looks  # where it can't be had it looks like nothing else
         return self._by_row[row]
 
     def correlation(self, row: int, thumbnail: np.ndarray) -> float:
@@ -231,7 +227,28 @@ def _thumbnail(rgb: np.ndarray) -> np.ndarray:
 # ---- fitting
 
 
+def _note_twins(asked: _Asked) -> None:
+    """Take videos for copies of one film that nobody could tell apart: one speaker, one room, two recordings.
+
+    Without its own video, most of the one's undistorted frames find the other, as surely as right answers are found:
+    with a score that nine in ten of those reach.
+    """
+    right = [answer.score for answer in asked.of_rank(0) if answer.clean and answer.right]
+    if len(right) < LEAST_PAIRS:
+        return
+    usual = float(np.quantile(right, 0.1))
+    scores: dict[int, list[tuple[float, int]]] = {}
+    for answer in asked.of_rank(None):
+        if answer.clean and answer.other != NOWHERE:
+            scores.setdefault(answer.video, []).append((answer.score, answer.other))
+    for video, found in scores.items():
+        for other in {other for _, other in found}:
+            if sum(score >= usual for score, by in found if by == other) >= TWINS * len(found):
+                asked.copies.add(frozenset((video, other)))
+
+
 def _fit(asked: _Asked, precision: float, rows: int, seconds: float) -> Calibration:
+    _note_twins(asked)
     first, further, outside = asked.of_rank(0), asked.of_rank(1, 2), asked.of_rank(None)
     own, foreign = (np.array([answer.score for answer in answers]) for answers in (first, outside))
     right = np.array([answer.right for answer in first])
@@ -250,6 +267,7 @@ def _fit(asked: _Asked, precision: float, rows: int, seconds: float) -> Calibrat
         "probe_frames": asked.probes,
         "queries_in_library": len(own),
         "queries_not_in_library": len(foreign),
+        "copies": len(asked.copies),
         "moment_at_1": float(right.mean()),
         "video_at_1": float(video.mean()),
         "clean_moment_at_1": float(right[clean].mean()) if clean.any() else 0.0,

@@ -6,8 +6,8 @@ The type follows the catalogue's size. Measured (one thread, recall@1 / @10 agai
     SQ8     100,000 x 256: 1.2 ms a query,  26 MB, 1 / .99; 1,000,000 x 128: 7.9 ms, 128 MB, .99 / .99
     IVF,SQ8 1,000,000 x 128, 4096 lists, 32 probed: 0.2 ms a query, 138 MB, .99 / .80
 
-So small catalogues are searched exactly; from there to a million frames a byte a dimension costs nothing that can be
-measured in the first answer; beyond, lists keep a query within milliseconds at a percent of the first answers.
+So to a million frames each has a byte a dimension, which costs nothing that can be measured in the first answer;
+beyond, lists keep a query within milliseconds at a percent of the first answers.
 Product quantisation would save more memory and lose a third of the first answers.
 """
 
@@ -22,20 +22,17 @@ import numpy as np
 
 from framesearch.errors import IndexIncompatible
 
-FLAT_LIMIT = 50_000  # rows: 50 MB at 256 dimensions
 SQ8_LIMIT = 1_000_000  # rows: 256 MB, 16 ms a query
 LISTS = 4096
 PROBED = 64
 TRAINING_ROWS = 200_000  # a sample that large fixes 4096 lists and 256 dimensions' ranges
 
-_TYPES = {"Flat": "Flat", "SQ8": "SQ8", f"IVF{LISTS}": f"IVF{LISTS},SQ8"}  # our name -> FAISS's
+_TYPES = {"SQ8": "SQ8", f"IVF{LISTS}": f"IVF{LISTS},SQ8"}  # our name -> FAISS's
 _MMAP_FROM = 64_000_000  # bytes: below, reading the file whole is as quick and steadier
 
 
 def type_for(rows: int) -> str:
     """The index type for a catalogue of this many frames."""
-    if rows <= FLAT_LIMIT:
-        return "Flat"
     return "SQ8" if rows <= SQ8_LIMIT else f"IVF{LISTS}"
 
 
@@ -91,9 +88,7 @@ class FrameIndex:
             index = faiss.read_index(str(path), flags)
         except RuntimeError as error:
             raise IndexIncompatible(f"{path} can't be read as an index: {error}") from error
-        expected = {"Flat": faiss.IndexFlat, "SQ8": faiss.IndexScalarQuantizer}.get(
-            index_type, faiss.IndexIVFScalarQuantizer
-        )
+        expected = faiss.IndexScalarQuantizer if index_type == "SQ8" else faiss.IndexIVFScalarQuantizer
         if not isinstance(index, expected) or index.metric_type != faiss.METRIC_INNER_PRODUCT:
             raise IndexIncompatible(f"{path} holds a {type(index).__name__}, not an index of type {index_type}")
         return cls(index, index_type)

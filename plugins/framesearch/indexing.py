@@ -34,6 +34,7 @@ from framesearch.bundle import (
 )
 from framesearch.calibration import calibrate
 from framesearch.catalogue import Catalogue
+from framesearch.codebook import quantised
 from framesearch.encoder import BATCH, Encoder
 from framesearch.errors import (
     FramesearchError,
@@ -45,20 +46,25 @@ from framesearch.errors import (
     ObjectDamaged,
     PointerMoved,
 )
+from framesearch.images.keypoints import detect
 from framesearch.images.pixels import BLANK_QUALITY, decode_jpeg
 from framesearch.index import TRAINING_ROWS, FrameIndex, type_for
 from framesearch.records import FrameRole, IndexBuild, VideoStatus
 from framesearch.settings import Settings
 from framesearch.storage import Storage
+from framesearch.tables import FEATURE
 
 log = logging.getLogger(__name__)
 
 RETRAIN_ROWS = 2.0  # a quantiser is fitted anew when the index has grown by this factor
+FITTED_ROWS = 20_000  # and with every build while it has seen fewer: new footage may lie outside of what it knows
 RECALIBRATE_ROWS = 1.2  # and scores are measured anew by this one
-CALIBRATION_S = 12.0  # at most, of a build
+CALIBRATION_S = 60.0  # at most, of a build
 CHECKED_ROWS = 64
 CHECKED_SIMILARITY = 0.98  # of a stored frame, embedded again, with its own row: quantisation costs less
 CHECKED_SHARE = 0.95
+FEATURES = 80  # local features of a frame that are kept, 10 bytes each
+FEATURE_HEIGHT = 180  # pixels: the scale at which they are looked for
 ABANDONED = timedelta(days=1)  # an incomplete bundle of this age is of a build that died
 
 
@@ -66,15 +72,21 @@ ABANDONED = timedelta(days=1)  # an incomplete bundle of this age is of a build 
 
 
 def videos_to_embed(model_version: str, catalogue: Catalogue, storage: Storage) -> list[str]:
-    """Ids of the videos whose frames are stored but not yet embedded by this model version, in order of discovery."""
+    """Ids of the videos whose frames are stored but not yet embedded by this model version, in order of discovery.
+
+    Those whose local features are missing are among them.
+    """
     stored = {layout.video_id_of(path) for path in storage.list(layout.FRAMES)}
     embedded = {layout.video_id_of(path) for path in storage.list(layout.embeddings_of(model_version))}
+    embedded &= {layout.video_id_of(path) for path in storage.list(layout.FEATURES)}
     ready = (video.video_id for video in catalogue.videos(VideoStatus.READY))
     return [video_id for video_id in ready if video_id in stored and video_id not in embedded]
 
 
 def embed_video(video_id: str, encoder: Encoder, model_version: str, storage: Storage) -> int:
-    """Embed a video's index frames, blank ones left out, and store them once. Safe to repeat.
+    """Embed a video's index frames, blank ones left out, find their local features, and store both once.
+
+    Features do not depend on the model: where they are stored already, they stay. Safe to repeat.
 
     Returns:
         How many frames were embedded.
@@ -86,7 +98,10 @@ def embed_video(video_id: str, encoder: Encoder, model_version: str, storage: St
     """
     started = time.monotonic()
     times: list[float] = []
-    batches: list[np.ndarray] = []
+    vectors = [np.empty((0, encoder.dimension), np.float32)]
+    aspects: list[float] = []
+    features: list[np.ndarray] = []
+    needs_features = not storage.exists(layout.features(video_id))
     with storage.open(layout.frames(video_id)) as file, storage.scratch() as scratch:
         for frames in _batches(file):
             try:
@@ -97,10 +112,17 @@ def embed_video(video_id: str, encoder: Encoder, model_version: str, storage: St
                     "and ingest the video again"
                 ) from error
             times += [frame.timestamp_s for frame in frames]
-            batches.append(encoder.embed(pictures))
-        vectors = np.concatenate(batches) if batches else np.empty((0, encoder.dimension), np.float32)
+            vectors.append(encoder.embed(pictures))
+            if needs_features:
+                aspects += [rgb.shape[1] / rgb.shape[0] for rgb in pictures]
+                features += [quantised(detect(rgb, height=FEATURE_HEIGHT, most=FEATURES)) for rgb in pictures]
+        timestamps_s = np.array(times, np.float64)
+        if needs_features:
+            made = scratch / "features.parquet"
+            tables.write_features(made, tables.LocalFeatures(timestamps_s, np.array(aspects, np.float32), features))
+            storage.create(layout.features(video_id), made)
         made = scratch / "embeddings.parquet"
-        tables.write_embeddings(made, tables.Embeddings(np.array(times, np.float64), vectors))
+        tables.write_embeddings(made, tables.Embeddings(timestamps_s, np.concatenate(vectors)))
         storage.create(layout.embeddings(model_version, video_id), made)
     seconds = time.monotonic() - started
     log.info("video %s: %d frames embedded by model v%s in %.1f s", video_id, len(times), model_version, seconds)
@@ -228,6 +250,26 @@ class _Embedded:
                 raise ObjectDamaged(f"{file} has {embeddings.vectors.shape[1]} dimensions, not {self._dimension}")
         return embeddings
 
+    def features_of(self, video_id: str, embeddings: tables.Embeddings) -> tuple[list[np.ndarray], np.ndarray]:
+        """The local features of each embedded frame and its aspect; none, and 0, where they can't be read.
+
+        Those that can't be read are deleted, so that the next run makes them again; until then the video is found by
+        its embeddings alone.
+        """
+        try:
+            with self._storage.open(layout.features(video_id)) as file:
+                stored = tables.read_features(file)
+        except (NotStored, ObjectDamaged) as error:
+            log.warning("video %s is indexed without local features until the next run: %s", video_id, error)
+            self._storage.delete(layout.features(video_id))
+            stored = tables.LocalFeatures(np.empty(0), np.empty(0, np.float32), [])
+        place = {float(time_s): number for number, time_s in enumerate(stored.timestamps_s)}
+        of_row = [place.get(float(time_s)) for time_s in embeddings.timestamps_s]
+        none = np.empty(0, FEATURE)
+        features = [none if number is None else stored.features[number] for number in of_row]
+        aspects = [0.0 if number is None else float(stored.aspects[number]) for number in of_row]
+        return features, np.array(aspects, np.float32)
+
     def readable(self, video_ids: Sequence[str]) -> dict[str, int]:
         """Rows by video. Embeddings that can't be read are deleted, so that the next run makes them again."""
         rows = {}
@@ -274,19 +316,28 @@ def _write(
         index, trained_rows = FrameIndex.train(index_type, source.sample(added)), sum(added.values())
         videos: list[IndexedVideo] = []
         video_of_row, timestamps_s = [np.empty(0, np.int32)], [np.empty(0, np.float64)]
+        features, counts, aspects = [np.empty(0, FEATURE)], [np.empty(0, np.int64)], [np.empty(0, np.float32)]
     else:
         index, trained_rows = base.index, base.card.trained_rows
         videos = [known[video.video_id] for video in base.videos]  # with today's titles
         video_of_row, timestamps_s = [base.video_of_row], [base.timestamps_s]
+        features, counts, aspects = [base.local.features], [np.diff(base.local.starts)], [base.aspects]
     for video_id in added:
         embeddings = source.of(video_id)
         index.add([embeddings.vectors])
         video_of_row.append(np.full(len(embeddings.timestamps_s), len(videos), np.int32))
         timestamps_s.append(embeddings.timestamps_s)
+        own, own_aspects = source.features_of(video_id, embeddings)
+        features += own
+        counts.append(np.array([len(found) for found in own], np.int64))
+        aspects.append(own_aspects)
         videos.append(known[video_id])
     parts = write_parts(
         folder,
         index=index,
+        features=np.concatenate(features),
+        counts=np.concatenate(counts),
+        aspects=np.concatenate(aspects),
         video_of_row=np.concatenate(video_of_row),
         timestamps_s=np.concatenate(timestamps_s),
         videos=videos,
@@ -313,7 +364,8 @@ def _write(
 
 def _extends(card: Card, index_type: str, rows: int) -> bool:
     """Whether vectors can be added to this index and it still fits."""
-    return card.index_type == index_type and (index_type == "Flat" or rows <= RETRAIN_ROWS * card.trained_rows)
+    fits = card.trained_rows >= FITTED_ROWS and rows <= RETRAIN_ROWS * card.trained_rows
+    return card.index_type == index_type and fits
 
 
 def _check(bundle: Bundle, storage: Storage) -> None:
@@ -363,7 +415,7 @@ def _calibration(bundle: Bundle, base: Bundle | None, storage: Storage, settings
         before = base.card.calibration
         if before.rows and card.rows <= RECALIBRATE_ROWS * before.rows:
             return before
-    budget_s = min(CALIBRATION_S, 3 + card.rows / 400)
+    budget_s = min(CALIBRATION_S, 5 + card.rows / 50)
     return calibrate(bundle, storage, precision=settings.found_precision, budget_s=budget_s)
 
 

@@ -4,11 +4,13 @@ Paths are relative to the root of a `storage.Storage` and use "/" on every syste
 """
 
 FRAMES = "frames/"
+FEATURES = "features/"
 EMBEDDINGS = "embeddings/"
 INDEX = "index/"
 
 # The parts of an index bundle, below `bundle(index_id)`.
 BUNDLE_FAISS = "index.faiss"
+BUNDLE_FEATURES = "features.npy"
 BUNDLE_ROWS = "rows.parquet"
 BUNDLE_VIDEOS = "videos.parquet"
 BUNDLE_ENCODER = "encoder.onnx"
@@ -20,6 +22,11 @@ INDEX_POINTER = "index/current.json"
 def frames(video_id: str) -> str:
     """The frames of a video: one immutable Parquet object."""
     return f"{FRAMES}{video_id}.parquet"
+
+
+def features(video_id: str) -> str:
+    """The local features of a video's frames: one immutable Parquet object, whatever model is champion."""
+    return f"{FEATURES}{video_id}.parquet"
 
 
 def embeddings(model_version: str, video_id: str) -> str:

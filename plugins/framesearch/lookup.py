@@ -12,10 +12,11 @@ from framesearch import layout, tables
 from framesearch.bundle import Bundle, Card, IndexedVideo, open_bundle, parse_pointer
 from framesearch.errors import FramesearchError, NoIndex, NotStored
 from framesearch.images.pixels import BLANK_QUALITY, quality
-from framesearch.ranking import Place, embed_views, rank
+from framesearch.ranking import Place, rank, read_query
 from framesearch.records import Answer, Match
 from framesearch.settings import Settings
 from framesearch.storage import open_storage
+from framesearch.stored_pictures import StoredPictures
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ class Finder:
 
     def __init__(self, settings: Settings) -> None:
         self._storage = open_storage(settings)
+        self._pictures = StoredPictures(self._storage)
         self._serving: Bundle | None = None
         self._generation: str | None = None  # of the pointer that led to `_serving`
         self._checked_at = -math.inf
@@ -139,15 +141,14 @@ class Finder:
 
         if quality(rgb) < BLANK_QUALITY:
             return answer(False, (), None, "The picture is blank or nearly so: every video has frames like it.")
-        names, vectors = embed_views(bundle, rgb)
-        places = rank(bundle, vectors, top)
+        places = rank(bundle, read_query(bundle, rgb), top, self._pictures.of(bundle))
         matches: list[Match] = []
         for place in places:
             confidence = (calibration.further if matches else calibration.first)(place.score)
             confidence = min(confidence, matches[-1].confidence) if matches else confidence
             matches.append(_match(bundle, place, confidence))
         found = bool(places) and places[0].score >= calibration.found_score
-        view = names[places[0].view] if places else None
+        view = places[0].view if places else None
         reason = None if found else "Nothing in the library looks enough like the picture to be sure."
         return answer(found, tuple(matches), view, reason)
 
@@ -178,8 +179,9 @@ def _match(bundle: Bundle, place: Place, confidence: float) -> Match:
         timestamp_s=timestamp_s,
         start_s=float(bundle.timestamps_s[place.first_row]),
         end_s=float(bundle.timestamps_s[place.last_row]),
-        score=float(np.clip(place.score, -1, 1)),
+        score=place.score,
         confidence=confidence,
+        box=None if place.box is None else tuple((float(x), float(y)) for x, y in place.box.round(4)),
     )
 
 

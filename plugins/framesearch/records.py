@@ -143,8 +143,10 @@ class Match:
         url: a link that opens the video at the second (YouTube), else the video's address or path.
         timestamp_s: presentation time of the best frame.
         start_s, end_s: the still scene around it: first and last neighbouring frame that looks the same.
-        score: cosine similarity of the embeddings, -1 to 1.
+        score: all evidence weighed, see `ranking`; higher is surer, comparable within one index only.
         confidence: calibrated probability that this match is right, 0 to 1.
+        box: where the frame's corners (upper left, then clockwise) lie in the picture that was asked, as shares of its
+            width and height; beyond 0 to 1 where that shows a part only. None where no placement was found.
     """
 
     video_id: str
@@ -155,6 +157,7 @@ class Match:
     end_s: float
     score: float
     confidence: float
+    box: tuple[tuple[float, float], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

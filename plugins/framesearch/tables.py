@@ -1,4 +1,7 @@
-"""The Parquet tables: a video's frames, its embeddings, and an index bundle's rows. The only user of pyarrow."""
+"""The Parquet tables: a video's frames, their embeddings and local features, and an index bundle's rows.
+
+The only user of pyarrow.
+"""
 
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,6 +25,18 @@ _FRAMES = pa.schema(
         ("quality", pa.float32()),
     ]
 )
+
+FEATURE = np.dtype(
+    [
+        ("word", "<u2"),
+        ("signature", "<u4"),
+        ("x", "u1"),  # 0 to 255: left to right
+        ("y", "u1"),  # and top to bottom
+        ("size", "u1"),  # logarithmic, see `codebook`
+        ("angle", "u1"),  # in 256ths of a turn
+    ]
+)
+"""A stored local feature, 10 bytes: see `codebook`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +66,21 @@ class Embeddings:
 
     timestamps_s: np.ndarray
     vectors: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class LocalFeatures:
+    """The local features of a video's index frames, in time order.
+
+    Attributes:
+        timestamps_s: float64 (N,).
+        aspects: float32 (N,), width by height of each frame.
+        features: of each frame, FEATURE (any number,).
+    """
+
+    timestamps_s: np.ndarray
+    aspects: np.ndarray
+    features: Sequence[np.ndarray]
 
 
 def write_frames(path: Path, frames: Iterable[Frame]) -> None:
@@ -149,6 +179,27 @@ def read_embeddings(path: Path) -> Embeddings:
         vectors = table["vector"].combine_chunks()
         flat = vectors.flatten().to_numpy(zero_copy_only=False)
         return Embeddings(table["timestamp_s"].to_numpy(), flat.reshape(len(table), vectors.type.list_size))
+
+
+def write_features(path: Path, local: LocalFeatures) -> None:
+    """Write a video's local features to a new Parquet file."""
+    columns = {
+        "timestamp_s": pa.array(np.asarray(local.timestamps_s, np.float64)),
+        "aspect": pa.array(np.asarray(local.aspects, np.float32)),
+        "features": pa.array([features.tobytes() for features in local.features], pa.binary()),
+    }
+    pq.write_table(pa.table(columns), path, compression="none", use_dictionary=False)
+
+
+def read_features(path: Path) -> LocalFeatures:
+    """Read what `write_features` wrote."""
+    with _reading(path):
+        table = pq.read_table(path)
+        try:
+            features = [np.frombuffer(stored, FEATURE) for stored in table["features"].to_pylist()]
+        except (ValueError, TypeError) as error:
+            raise KeyError(str(error)) from error
+        return LocalFeatures(table["timestamp_s"].to_numpy(), table["aspect"].to_numpy(), features)
 
 
 def write_columns(path: Path, columns: dict[str, np.ndarray | list[str]]) -> None:

@@ -8,6 +8,8 @@ import numpy as np
 
 from framesearch.images.pixels import resize
 
+MIRRORED = "mirrored"  # part of the name of every view that is
+
 _SAME = 14  # levels of 255: how far noise and compression move a plain border's colour
 _OUTLIERS = 0.03  # share of a line's pixels that may differ: dust, ringing, a logo's edge
 _LEAST_LEFT = 0.2  # of each side: a smaller rest is more likely a title on a plain page than a frame
@@ -21,7 +23,7 @@ def views(rgb: np.ndarray, height: int, width: int) -> dict[str, np.ndarray]:
     `original`, `mirrored` and, where there are borders to cut, `trimmed` and `trimmed and mirrored`.
     """
     original = resize(rgb, height, width)
-    found = {"original": original, "mirrored": mirror(original)}
+    found = {"original": original, MIRRORED: mirror(original)}
     cut = trim(rgb)
     if cut is not None:
         trimmed = resize(cut, height, width)
@@ -30,7 +32,7 @@ def views(rgb: np.ndarray, height: int, width: int) -> dict[str, np.ndarray]:
 
 
 def mirror(rgb: np.ndarray) -> np.ndarray:
-    """The picture with left and right exchanged."""
+    """The picture, (H, W) or (H, W, 3), with left and right exchanged."""
     return np.ascontiguousarray(rgb[:, ::-1])
 
 
