@@ -191,7 +191,7 @@ def test_help_loads_nothing_heavy() -> None:
     subprocess.run([sys.executable, "-c", check], check=True, timeout=60)
 
 
-@pytest.mark.parametrize("command", ["search", "run", "status", "index"])
+@pytest.mark.parametrize("command", ["search", "run", "status", "index", "model"])
 def test_every_command_explains_itself(call: Any, command: str, library: Library) -> None:
     result = call(library, command, "--help")
     assert result.exit_code == 0

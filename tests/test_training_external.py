@@ -208,6 +208,22 @@ class TestRefused:
         (tmp_path / "broken.onnx").write_bytes(broken.SerializeToString())
         self.refused(tmp_path / "broken.onnx", "does not run on one picture of 32x32")
 
+    def test_what_asks_for_more_memory_than_any_encoder_needs(self, tmp_path):
+        model = onnx.load(write_descriptor(tmp_path / "d.onnx"))
+        shape = numpy_helper.from_array(np.array([5_000_000_000], np.int64), "huge")
+        model.graph.initializer.append(shape)
+        model.graph.node[-1].output[0] = "flat"
+        for node in (
+            onnx.helper.make_node("Mul", ["flat", "flat"], ["squares"]),
+            onnx.helper.make_node("ReduceMax", ["squares"], ["top"], keepdims=0),
+            onnx.helper.make_node("Expand", ["top", "huge"], ["bomb"]),  # 20 GB, not known before it runs
+            onnx.helper.make_node("ReduceMax", ["bomb"], ["one"], keepdims=0),
+            onnx.helper.make_node("Mul", ["flat", "one"], ["vector"]),
+        ):
+            model.graph.node.append(node)
+        (tmp_path / "bomb.onnx").write_bytes(model.SerializeToString())
+        self.refused(tmp_path / "bomb.onnx", "does not run on one picture")
+
     def test_what_tells_nothing_apart(self, tmp_path):
         blind = write_descriptor(tmp_path / "blind.onnx", weight=np.zeros((1, 3, 1, 1)))
         self.refused(blind, "the same embedding for different pictures")

@@ -8,9 +8,11 @@ The file is a stranger's: it is read without following its references to other f
 has built in are let through, and what the result does is tried out before anything is registered.
 """
 
+import contextlib
 import hashlib
 import itertools
 import logging
+import resource
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnxruntime as ort
+import psutil
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from framesearch.encoder import Encoder
@@ -33,6 +36,7 @@ MAX_PICTURE_S = 1.0  # on this machine: slower ones would take days to embed a d
 BUILT_IN = {"", "ai.onnx", "ai.onnx.ml", "com.microsoft"}  # domains of operators that onnxruntime brings along
 INPUT_TYPES = {TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.UINT8}
 OLDEST_OPSET = 9
+MAX_MEMORY = 8 * 2**30  # bytes that wrapping and trying a graph may take: a few nodes can ask for any amount
 
 TRIED = 8  # pictures
 ALIKE = 0.9999  # cosine: where all pictures embed closer than this, nothing is told apart
@@ -113,6 +117,11 @@ def wrap(source: Path, target: Path, reading: Reading) -> Wrapped:
         EncoderInvalid: the file is no ONNX graph, is too large, refers to other files, needs operators that
             onnxruntime does not have, can't be read without more being said, or what it gives is no embedding.
     """
+    with _memory_bounded():
+        return _wrap(source, target, reading)
+
+
+def _wrap(source: Path, target: Path, reading: Reading) -> Wrapped:
     started = time.monotonic()
     model, digest = _read(source)
     told = source.name
@@ -145,6 +154,23 @@ def wrap(source: Path, target: Path, reading: Reading) -> Wrapped:
     return wrapped
 
 
+@contextlib.contextmanager
+def _memory_bounded() -> Iterator[None]:
+    """Within it, what asks for more than `MAX_MEMORY` fails, rather than that the system kills whom it likes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    bound = psutil.Process().memory_info().vms + MAX_MEMORY
+    limits = [limit for limit in (soft, hard) if limit != resource.RLIM_INFINITY]
+    bounded = False
+    with contextlib.suppress(ValueError, OSError):  # systems that know no such limit
+        resource.setrlimit(resource.RLIMIT_AS, (min([bound, *limits]), hard))
+        bounded = True
+    try:
+        yield
+    finally:
+        if bounded:
+            resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
 # ---- reading
 
 
@@ -164,6 +190,7 @@ def _read(source: Path) -> tuple[ModelProto, str]:
         model = onnx.load_model_from_string(content)
     except Exception as error:  # protobuf's own types, which differ between its implementations
         raise EncoderInvalid(f"{source.name} is no ONNX model: {_first_line(error)}") from error
+    del model.training_info[:]  # graphs that nobody runs here
     if not model.graph.node:
         raise EncoderInvalid(f"{source.name} is no ONNX model: it holds no graph")
     _refuse_other_files(model, source.name)
