@@ -486,3 +486,8 @@ def test_a_peer_that_cannot_be_had_costs_a_line_not_the_run(own_home, folder):
 def test_a_system_that_there_is_not_is_named_with_those_there_are(own_home, folder):
     with pytest.raises(WrongChoice, match="no system is called orb: choose from framesearch, sscd"):
         run(own_home, folder, "--systems", "orb")
+
+
+def test_what_is_measured_now_is_not_called_as_what_was_measured_earlier(own_home, folder):
+    with pytest.raises(WrongChoice, match="call what is measured now otherwise"):
+        run(own_home, folder, "--label", "flat", "--earlier", "flat")

@@ -27,9 +27,9 @@ def ask(systems: Sequence[System], bases: Sequence[Base], queries: QuerySet, kep
     started = time.monotonic()
     files = [_file(system, queries, kept) for system in systems]
     known = [_read(file, len(queries.transforms)) for file in files]
-    for system, file in zip(systems, files, strict=True):
+    for system, path in zip(systems, files, strict=True):
         if not isinstance(system, EarlierSystem):
-            _describe(system, queries, file)
+            _describe(system, queries, path)
     ready: set[str] = set()
     for number, base in enumerate(bases):
         waiting = [place for place, answers in enumerate(known) if base.key not in answers]

@@ -23,6 +23,10 @@ log = logging.getLogger(__name__)
 def run(asked: argparse.Namespace) -> Path:
     """Do what was asked; returns the Markdown report."""
     everyday = load_settings()
+    if asked.label in asked.earlier:
+        raise WrongChoice(
+            f"{asked.label!r} is what was measured earlier: call what is measured now otherwise, by --label"
+        )
     footage = read_footage(asked.folder, asked.copies, everyday)
     external = None if asked.encoder is None else homes.External(asked.encoder, asked.encoder_side)
     own = "-".join([asked.folder.resolve().name, *([external.onnx.stem] if external else [])])
