@@ -32,6 +32,7 @@ from framesearch.errors import (
     NotEnoughFrames,
     RegistryUnreachable,
     TrainingFailed,
+    WeightsUnavailable,
 )
 from framesearch.records import VideoStatus
 from framesearch.registry import Registry
@@ -47,7 +48,14 @@ IMPORT_LIMIT_S = 6 * 3600.0  # for an import with its judgement: a stranger's gr
 # Errors of the training process that are raised here as what they were; everything else is a TrainingFailed.
 _TOLD: dict[Any, type[FramesearchError]] = {
     error.__name__: error
-    for error in (EncoderInvalid, InvalidSetting, NoModelVersion, NotEnoughFrames, RegistryUnreachable)
+    for error in (
+        EncoderInvalid,
+        InvalidSetting,
+        NoModelVersion,
+        NotEnoughFrames,
+        RegistryUnreachable,
+        WeightsUnavailable,
+    )
 }
 
 # What TensorFlow tells every machine before it can be told to be quiet.
@@ -95,6 +103,9 @@ def train(
     Raises:
         NotEnoughFrames: too few frames are stored to train or judge on.
         RegistryUnreachable: MLflow did not answer; a later attempt may succeed.
+        NoModelVersion: the registry does not hold the teacher.
+        InvalidSetting: the family can't be taught.
+        WeightsUnavailable: the family starts from weights that can't be fetched.
         TrainingFailed: anything else; the message ends with the training's last words.
     """
     arguments = ["--family", family] if family else []

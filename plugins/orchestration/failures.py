@@ -47,6 +47,7 @@ RETRIED = [
     errors.VideoNotYet,
     errors.RegistryUnreachable,
     errors.NotStored,
+    errors.WeightsUnavailable,
     errors.TrainingFailed,
 ]
 
