@@ -13,7 +13,7 @@ from framesearch.encoder import Encoder
 from framesearch.images.pixels import resize
 from framesearch.registry import MODEL, Registry
 from framesearch.trainer import train
-from training import augment, judge
+from training import augment
 
 TRANSFORMS = 21
 
@@ -141,52 +141,6 @@ def test_training_goes_on_from_a_champion_of_the_same_family(trained, registry):
     other = family_named("convolutional")
     assert runs._start_from(champion, other, other.build()) is None
     assert runs._start_from(None, family, family.build()) is None
-
-
-class TestVerdict:
-    """When a challenger is better."""
-
-    @staticmethod
-    def verdict(challenger: np.ndarray, champion: np.ndarray | None):
-        from framesearch.registry import ModelVersion
-        from training import verdict
-
-        def marks(right: np.ndarray) -> judge.Marks:
-            metrics = {"r1": float(right.mean()), "r1/none": float(right[:, 0].mean())}
-            return judge.Marks(right, np.zeros((right.size, 5), int), metrics)
-
-        exam = judge.Exam(("film",), *[np.zeros(0)] * 3, tuple([None] * len(challenger)), (), ())  # type: ignore[arg-type]
-        known = None
-        if champion is not None:
-            known = ModelVersion(version="3", run_id="r", run_url=None, family="x", metrics={})
-        return verdict.decide(exam, marks(challenger), known, None if champion is None else marks(champion), 0.95)[0]
-
-    rng = np.random.default_rng(0)
-    base = rng.random((50, TRANSFORMS)) < 0.5
-
-    def test_the_first_version_need_only_be_sane(self):
-        assert self.verdict(self.base, None).better
-        nothing = self.verdict(np.zeros((50, TRANSFORMS), bool), None)
-        assert not nothing.better and "nothing was learned" in nothing.reason
-
-    def test_clearly_more_right_answers_are_better(self):
-        more = self.base | (self.rng.random(self.base.shape) < 0.2)
-        verdict = self.verdict(more, self.base)
-        assert (
-            verdict.better
-            and "vs" in verdict.reason
-            and "version 3 on 1,050 queries of 50 probe frames" in verdict.reason
-        )
-
-    def test_clearly_fewer_or_just_as_many_are_not(self):
-        fewer = self.base & (self.rng.random(self.base.shape) < 0.8)
-        assert not self.verdict(fewer, self.base).better
-        assert not self.verdict(self.base, self.base).better
-
-    def test_a_difference_within_noise_is_not(self):
-        shuffled = self.rng.permutation(self.base.reshape(-1)).reshape(self.base.shape)
-        shuffled[0, 0] = True
-        assert not self.verdict(shuffled, self.base).better
 
 
 def test_every_family_keeps_the_contract_and_ships_what_was_trained(tmp_path):

@@ -317,9 +317,13 @@ def pooled_precision(scores: np.ndarray, right: np.ndarray, positives: int) -> t
     return float((precision * hits).sum() / positives), float(sure.max()) if len(sure) else 0.0
 
 
-def compare(challenger: Marks, champion: Marks, confidence: float) -> Comparison:
-    """Bootstrap the difference over probe frames: queries of one frame are not independent of each other."""
-    differences = challenger.right.mean(axis=1) - champion.right.mean(axis=1)  # (probes,)
+def compare(challenger: np.ndarray, champion: np.ndarray, confidence: float) -> Comparison:
+    """Bootstrap the difference over probe frames: queries of one frame are not independent of each other.
+
+    Args:
+        challenger, champion: bool (probes, queries a probe), whose first answer was right.
+    """
+    differences = challenger.mean(axis=1) - champion.mean(axis=1)  # (probes,)
     rng = np.random.default_rng(SEED)
     means = differences[rng.integers(0, len(differences), (RESAMPLES, len(differences)))].mean(axis=1)
     low, high = np.quantile(means, [1 - confidence, confidence])

@@ -1,6 +1,10 @@
 """The gate: a challenger sits the judge's exam beside the champion, and is better or not, for a reason.
 
 The same gate for every encoder, wherever it comes from: trained here or imported. It needs no TensorFlow.
+
+What the whole search finds with it decides (see `whole`). Where that is told apart from the champion's by nothing but
+chance, the encoder alone decides, which is measured on five times the queries: it carries the pictures that have too
+little detail for local features.
 """
 
 import logging
@@ -14,6 +18,7 @@ from framesearch.errors import EncoderInvalid, NoChampion
 from framesearch.registry import ModelVersion, Registry
 from framesearch.storage import Storage
 from training import judge
+from training.whole import WholeMarks, search_with
 
 log = logging.getLogger(__name__)
 
@@ -34,11 +39,19 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class Sat:
+    """What an encoder's exam gave: by itself, and as a part of the search."""
+
+    alone: judge.Marks
+    whole: WholeMarks
+
+
+@dataclass(frozen=True, slots=True)
 class Judgement:
     """A challenger's exam, and what came of it.
 
     Attributes:
-        marks: the challenger's.
+        marks: the challenger's encoder alone.
         champion: whom it was judged against; None where there was none.
         champion_marks: None where there was no champion, or its encoder can't be loaded.
         metrics: finite figures for the MLflow run: the marks', the champion's under champion/..., the difference.
@@ -66,8 +79,8 @@ class Judgement:
         found = self.marks.metrics
         return (
             f"{self.verdict.word.replace('_', ' ').capitalize()}: {self.verdict.reason}.\n\n"
-            f"R1 {found['r1']:.3f} (strict {found['r1_strict']:.3f}), R5 {found['r5']:.3f}, right video "
-            f"{found['video1']:.3f}, micro AP {found['micro_ap']:.3f}, unmodified frames {found['r1/none']:.3f}."
+            f"The encoder alone: R1 {found['r1']:.3f} (strict {found['r1_strict']:.3f}), R5 {found['r5']:.3f}, right "
+            f"video {found['video1']:.3f}, micro AP {found['micro_ap']:.3f}, unmodified frames {found['r1/none']:.3f}."
         )
 
 
@@ -91,18 +104,23 @@ def judged(
     """
     rival = _rival(registry, champion)
     exam = judge.examine(plan, storage, [challenger, rival] if rival else [challenger])
-    marks = judge.mark(exam, 0)
-    rival_marks = judge.mark(exam, 1) if rival else None
-    verdict, figures = decide(exam, marks, champion, rival_marks, confidence)
+    encoders = [challenger, rival] if rival else [challenger]
+    own, *rivals = [
+        Sat(judge.mark(exam, number), whole) for number, whole in enumerate(search_with(exam, storage, encoders))
+    ]
+    champions = rivals[0] if rivals else None
+    verdict, figures = decide(own, champion, champions, confidence)
     metrics = {
-        **marks.metrics,
+        **own.alone.metrics,
+        **own.whole.metrics,
         **figures,
-        "queries": float(marks.right.size),
+        "queries": float(own.alone.right.size),
+        "search/queries": float(own.whole.right.size),
         "probe_frames": float(len(exam.probes)),
         "gallery_frames": float(len(exam.video)),
     }
     finite = {name: value for name, value in metrics.items() if np.isfinite(value)}
-    return Judgement(exam, marks, champion, rival_marks, verdict, finite)
+    return Judgement(exam, own.alone, champion, champions.alone if champions else None, verdict, finite)
 
 
 def current_champion(registry: Registry) -> ModelVersion | None:
@@ -125,31 +143,43 @@ def _rival(registry: Registry, champion: ModelVersion | None) -> Encoder | None:
 
 
 def decide(
-    exam: judge.Exam,
-    marks: judge.Marks,
-    champion: ModelVersion | None,
-    rival_marks: judge.Marks | None,
-    confidence: float,
+    own: Sat, champion: ModelVersion | None, champions: Sat | None, confidence: float
 ) -> tuple[Verdict, dict[str, float]]:
     """Better than the champion on the same queries, by a margin beyond noise; a first version need only be sane."""
-    r1, asked = marks.metrics["r1"], f"{marks.right.size:,} queries of {len(exam.probes)} probe frames"
-    if marks.metrics["r1/none"] < SANE_R1:
+    found, alone = own.whole.metrics["search/r1"], own.alone.metrics["r1"]
+    unmodified = own.alone.metrics["r1/none"]
+    if unmodified < SANE_R1:
         reason = (
-            f"it finds only {marks.metrics['r1/none']:.0%} of unmodified frames ({asked}): nothing was learned; "
-            "train longer, or ingest more footage"
+            f"it finds only {unmodified:.0%} of unmodified frames ({own.alone.right.size:,} queries): nothing was "
+            "learned; train longer, or ingest more footage"
         )
         return Verdict(False, reason), {}
-    if champion is None or rival_marks is None:
+    if champion is None or champions is None:
         instead = f"; champion version {champion.version} can't be loaded" if champion else ""
-        reason = f"R1 {r1:.3f} on {asked}, {marks.metrics['r1/none']:.0%} of unmodified frames; first version{instead}"
+        reason = (
+            f"the search finds R1 {found:.3f} of {own.whole.right.size:,} queries with it, it alone {alone:.3f} of "
+            f"{own.alone.right.size:,} and {unmodified:.0%} of unmodified frames; first version{instead}"
+        )
         return Verdict(True, reason), {}
-    compared = judge.compare(marks, rival_marks, confidence)
-    better = compared.low > 0
+    search = judge.compare(own.whole.right, champions.whole.right, confidence)
+    encoder = judge.compare(own.alone.right, champions.alone.right, confidence)
+    better = search.low > 0 or (search.difference >= 0 and encoder.low > 0)
     reason = (
-        f"R1 {r1:.3f} vs {rival_marks.metrics['r1']:.3f} of champion version {champion.version} on {asked}, "
-        f"difference {compared.difference:+.3f} [{compared.low:+.3f}, {compared.high:+.3f}], "
-        f"{'' if better else 'not '}better beyond noise at {confidence:.0%} confidence"
+        f"the search finds R1 {found:.3f} with it, {champions.whole.metrics['search/r1']:.3f} with champion version "
+        f"{champion.version} on the same {own.whole.right.size:,} queries, difference {_told(search)}; the encoder "
+        f"alone {alone:.3f} against {champions.alone.metrics['r1']:.3f} of {own.alone.right.size:,}, difference "
+        f"{_told(encoder)}: {'' if better else 'not '}better beyond noise at {confidence:.0%} confidence"
     )
-    figures = {f"champion/{name}": value for name, value in rival_marks.metrics.items()}
-    figures |= {"difference": compared.difference, "difference_low": compared.low, "difference_high": compared.high}
+    figures = {
+        f"champion/{name}": value
+        for metrics in (champions.alone.metrics, champions.whole.metrics)
+        for name, value in metrics.items()
+    }
+    for prefix, compared in (("search/", search), ("", encoder)):
+        figures[f"{prefix}difference"] = compared.difference
+        figures[f"{prefix}difference_low"], figures[f"{prefix}difference_high"] = compared.low, compared.high
     return Verdict(better, reason), figures
+
+
+def _told(compared: judge.Comparison) -> str:
+    return f"{compared.difference:+.3f} [{compared.low:+.3f}, {compared.high:+.3f}]"

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -99,46 +100,55 @@ def embed_video(video_id: str, encoder: Encoder, model_version: str, storage: St
     started = time.monotonic()
     times: list[float] = []
     vectors = [np.empty((0, encoder.dimension), np.float32)]
-    aspects: list[float] = []
-    features: list[np.ndarray] = []
-    needs_features = not storage.exists(layout.features(video_id))
     with storage.open(layout.frames(video_id)) as file, storage.scratch() as scratch:
-        for frames in _batches(file):
-            try:
-                pictures = [decode_jpeg(frame.jpeg) for frame in frames]
-            except ImageUnreadable as error:
-                raise ObjectDamaged(
-                    f"the frames of video {video_id} are damaged ({error}): delete {layout.frames(video_id)} "
-                    "and ingest the video again"
-                ) from error
+        for frames, pictures in _batches(file, video_id):
             times += [frame.timestamp_s for frame in frames]
             vectors.append(encoder.embed(pictures))
-            if needs_features:
-                aspects += [rgb.shape[1] / rgb.shape[0] for rgb in pictures]
-                features += [quantised(detect(rgb, height=FEATURE_HEIGHT, most=FEATURES)) for rgb in pictures]
-        timestamps_s = np.array(times, np.float64)
-        if needs_features:
-            made = scratch / "features.parquet"
-            tables.write_features(made, tables.LocalFeatures(timestamps_s, np.array(aspects, np.float32), features))
-            storage.create(layout.features(video_id), made)
         made = scratch / "embeddings.parquet"
-        tables.write_embeddings(made, tables.Embeddings(timestamps_s, np.concatenate(vectors)))
+        embeddings = tables.Embeddings(np.array(times, np.float64), np.concatenate(vectors))
+        tables.write_embeddings(made, embeddings)
+        store_features(video_id, storage)
         storage.create(layout.embeddings(model_version, video_id), made)
     seconds = time.monotonic() - started
     log.info("video %s: %d frames embedded by model v%s in %.1f s", video_id, len(times), model_version, seconds)
     return len(times)
 
 
-def _batches(file: Path) -> Iterator[list[tables.Frame]]:
-    batch: list[tables.Frame] = []
-    for frame in tables.read_frames(file, FrameRole.INDEX):
-        if frame.quality >= BLANK_QUALITY:
-            batch.append(frame)
-        if len(batch) == BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+def store_features(video_id: str, storage: Storage) -> None:
+    """Find the local features of a video's index frames, blank ones left out, and store them once. Safe to repeat.
+
+    They do not depend on the model: where they are stored already, they stay.
+
+    Raises:
+        NotStored, ObjectDamaged, StorageFull: as `embed_video`.
+    """
+    if storage.exists(layout.features(video_id)):
+        return
+    times: list[float] = []
+    aspects: list[float] = []
+    features: list[np.ndarray] = []
+    with storage.open(layout.frames(video_id)) as file, storage.scratch() as scratch:
+        for frames, pictures in _batches(file, video_id):
+            times += [frame.timestamp_s for frame in frames]
+            aspects += [rgb.shape[1] / rgb.shape[0] for rgb in pictures]
+            features += [quantised(detect(rgb, height=FEATURE_HEIGHT, most=FEATURES)) for rgb in pictures]
+        made = scratch / "features.parquet"
+        local = tables.LocalFeatures(np.array(times, np.float64), np.array(aspects, np.float32), features)
+        tables.write_features(made, local)
+        storage.create(layout.features(video_id), made)
+
+
+def _batches(file: Path, video_id: str) -> Iterator[tuple[list[tables.Frame], list[np.ndarray]]]:
+    """The index frames that are not blank, with their pictures, some at a time."""
+    shown = (frame for frame in tables.read_frames(file, FrameRole.INDEX) if frame.quality >= BLANK_QUALITY)
+    while frames := list(islice(shown, BATCH)):
+        try:
+            yield frames, [decode_jpeg(frame.jpeg) for frame in frames]
+        except ImageUnreadable as error:
+            raise ObjectDamaged(
+                f"the frames of video {video_id} are damaged ({error}): delete {layout.frames(video_id)} "
+                "and ingest the video again"
+            ) from error
 
 
 # ---- build

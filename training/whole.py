@@ -1,0 +1,135 @@
+"""The whole search, as the page would answer with an encoder that is not champion yet.
+
+Embeddings are only one of the things an answer is weighed from: beside local features and the comparison of pixels a
+better encoder may change nothing, or change it for the worse. So challenger and champion are asked as parts of the
+same search, on the same frames and queries.
+"""
+
+import logging
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from framesearch import layout, tables
+from framesearch.bundle import Bundle, Card, IndexedVideo
+from framesearch.encoder import Encoder
+from framesearch.errors import NotStored, ObjectDamaged
+from framesearch.images.distortions import DISTORTIONS
+from framesearch.index import FrameIndex, type_for
+from framesearch.indexing import store_features
+from framesearch.local_index import LocalIndex
+from framesearch.ranking import rank, read_query
+from framesearch.storage import Storage
+from framesearch.stored_pictures import StoredPictures
+from framesearch.tables import FEATURE
+from training.judge import ON_TIME_S, SEED, Exam, looks_alike, query_picture, thumbnail
+
+log = logging.getLogger(__name__)
+
+QUERIES = 420  # at most, of an encoder: a tenth of a second each
+KINDS = tuple(DISTORTIONS)
+
+
+@dataclass(frozen=True, slots=True)
+class WholeMarks:
+    """How the search did with one encoder.
+
+    Attributes:
+        right: bool (probes, queries a probe), static-aware, first answer.
+        metrics: search/r1, search/video1, search/time_error_s.
+    """
+
+    right: np.ndarray
+    metrics: dict[str, float]
+
+
+def search_with(exam: Exam, storage: Storage, encoders: list[Encoder]) -> list[WholeMarks]:
+    """Ask the search with each encoder of an exam: each probe frame under some of the transforms, all in turn."""
+    started = time.monotonic()
+    each = int(np.clip(QUERIES // len(exam.probes), 1, len(KINDS)))
+    local, aspects = _features(exam, storage)
+    marks = []
+    for number, encoder in enumerate(encoders):
+        bundle = _bundle(exam, encoder, exam.gallery_embeddings[number], local, aspects)
+        marks.append(_mark(exam, bundle, each, storage))
+    log.info(
+        "the whole search judged with %d encoders on %d queries each, %.1f s",
+        *(len(encoders), each * len(exam.probes), time.monotonic() - started),
+    )
+    return marks
+
+
+def _features(exam: Exam, storage: Storage) -> tuple[LocalIndex, np.ndarray]:
+    """The local features of the gallery, made where they are not stored yet, and the frames' aspects."""
+    features, aspects = [np.empty(0, FEATURE)] * len(exam.video), np.zeros(len(exam.video), np.float32)
+    for number, video_id in enumerate(exam.video_ids):
+        rows = np.flatnonzero(exam.video == number)
+        if not len(rows):
+            continue
+        try:
+            store_features(video_id, storage)
+            with storage.open(layout.features(video_id)) as file:
+                stored = tables.read_features(file)
+        except (NotStored, ObjectDamaged) as error:
+            log.warning("video %s is judged by its embeddings alone: %s", video_id, error)
+            continue
+        place = {float(time_s): at for at, time_s in enumerate(stored.timestamps_s)}
+        for row in rows:
+            at = place.get(float(exam.timestamps_s[row]))
+            if at is not None:
+                features[row], aspects[row] = stored.features[at], stored.aspects[at]
+    return LocalIndex(np.concatenate(features), np.array([len(own) for own in features], np.int64)), aspects
+
+
+def _bundle(exam: Exam, encoder: Encoder, embeddings: np.ndarray, local: LocalIndex, aspects: np.ndarray) -> Bundle:
+    """The gallery as an index bundle that is never stored."""
+    kind = type_for(len(embeddings))
+    index = FrameIndex.train(kind, embeddings)
+    index.add([embeddings])
+    videos = tuple(IndexedVideo(video_id, video_id, "", None) for video_id in exam.video_ids)
+    card = Card(
+        index_id="exam",
+        model_version="",
+        encoder_digest=encoder.digest,
+        rows=len(embeddings),
+        videos=len(videos),
+        dimension=encoder.dimension,
+        index_type=kind,
+        trained_rows=len(embeddings),
+        base=None,
+        built_at="",
+        framesearch="",
+    )
+    return Bundle(card, index, local, encoder, exam.video, exam.timestamps_s, aspects, videos)
+
+
+def _mark(exam: Exam, bundle: Bundle, each: int, storage: Storage) -> WholeMarks:
+    order = np.random.default_rng(SEED).permutation(len(KINDS))
+    pictures = StoredPictures(storage).of(bundle)
+    right = np.zeros((len(exam.probes), each), bool)
+    same_video = np.zeros_like(right)
+    errors_s: list[float] = []
+    for number, probe in enumerate(exam.probes):
+        truth = thumbnail(probe.rgb)
+        for turn in range(each):
+            kind = KINDS[order[(number * each + turn) % len(KINDS)]]
+            query = read_query(bundle, query_picture(probe, kind, exam.video_ids[probe.video]))
+            places = rank(bundle, query, 1, pictures)
+            if not places:
+                continue
+            (row,), video = [place.row for place in places], places[0].video
+            alike = bool(looks_alike(exam.thumbnails[row : row + 1], truth)[0])
+            error_s = abs(float(exam.timestamps_s[row]) - probe.timestamp_s)
+            same_video[number, turn] = video == probe.video or alike
+            right[number, turn] = (video == probe.video and error_s <= ON_TIME_S) or alike
+            if video == probe.video:
+                errors_s.append(error_s)
+    return WholeMarks(
+        right,
+        {
+            "search/r1": float(right.mean()),
+            "search/video1": float(same_video.mean()),
+            "search/time_error_s": float(np.median(errors_s)) if errors_s else float("nan"),
+        },
+    )
