@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 from leafy_pictures import leaves
 
-from framesearch import verification
 from framesearch.codebook import places_in, places_of, quantised
 from framesearch.images.keypoints import Keypoints, detect
+from framesearch.images.overlay import NO_LIKENESS, compare, filling, prepared
 from framesearch.local_index import LocalIndex, Matches
+from framesearch.placement import Alignment, align
 from framesearch.tables import FEATURE
-from framesearch.verification import Alignment, align, compare, filling, prepared
 
 FRAMES = [leaves(seed) for seed in range(6)]
 
@@ -119,31 +119,27 @@ def test_two_matches_are_no_agreement() -> None:
 # ---- pixels
 
 
-def grey(rgb: np.ndarray) -> np.ndarray:
-    return cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
-
-
 def test_a_frame_over_itself_explains_all_of_it() -> None:
-    likeness = compare(prepared(FRAMES[0]), grey(FRAMES[0]), filling(320 / 180, 320 / 180))
+    likeness = compare(prepared(FRAMES[0]), FRAMES[0], filling(320 / 180, 320 / 180))
     assert likeness.plain > 0.95
     assert likeness.robust > 0.95
 
 
 def test_another_frame_explains_little() -> None:
-    likeness = compare(prepared(FRAMES[0]), grey(FRAMES[1]), filling(320 / 180, 320 / 180))
+    likeness = compare(prepared(FRAMES[0]), FRAMES[1], filling(320 / 180, 320 / 180))
     assert likeness.plain < 0.2
     assert likeness.robust < 0.7
 
 
 def test_brightness_and_contrast_do_not_matter() -> None:
     faded = (FRAMES[0] * 0.5 + 90).astype(np.uint8)
-    assert compare(prepared(faded), grey(FRAMES[0]), filling(320 / 180, 320 / 180)).plain > 0.95
+    assert compare(prepared(faded), FRAMES[0], filling(320 / 180, 320 / 180)).plain > 0.95
 
 
 def test_a_caption_costs_the_robust_likeness_less() -> None:
     captioned = FRAMES[0].copy()
     captioned[155:170, 60:260] = 255
-    likeness = compare(prepared(captioned), grey(FRAMES[0]), filling(320 / 180, 320 / 180))
+    likeness = compare(prepared(captioned), FRAMES[0], filling(320 / 180, 320 / 180))
     assert likeness.robust > likeness.plain
 
 
@@ -151,10 +147,10 @@ def test_neighbouring_moments_are_told_apart_by_what_moved() -> None:
     earlier, later = FRAMES[0].copy(), FRAMES[0].copy()
     earlier[60:100, 40:90] = later[70:110, 60:110] = (200, 30, 30)
     query = prepared(earlier)
-    same, other = (compare(query, grey(frame), filling(320 / 180, 320 / 180)).plain for frame in (earlier, later))
+    same, other = (compare(query, frame, filling(320 / 180, 320 / 180)).plain for frame in (earlier, later))
     assert same > other + 0.05
 
 
 def test_a_frame_that_lies_outside_is_not_like_it() -> None:
     far = np.array([[1.0, 0, 5], [0, 1, 5]])
-    assert compare(prepared(FRAMES[0]), grey(FRAMES[0]), far) == verification.NO_LIKENESS
+    assert compare(prepared(FRAMES[0]), FRAMES[0], far) == NO_LIKENESS

@@ -8,23 +8,15 @@ weighed together into one score.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from framesearch.bundle import Bundle
 from framesearch.codebook import places_in, places_of
 from framesearch.images.keypoints import Keypoints, detect
+from framesearch.images.overlay import NO_LIKENESS, Likeness, compare, filling, prepared
 from framesearch.images.views import MIRRORED, mirror, views
 from framesearch.local_index import Matches
-from framesearch.verification import (
-    NO_LIKENESS,
-    Alignment,
-    Likeness,
-    align,
-    compare,
-    filling,
-    prepared,
-)
+from framesearch.placement import Alignment, align
 
 NEIGHBOUR_S = 2.0  # a frame this close to a better match of the same video is the same find
 
@@ -80,7 +72,7 @@ class Query:
         names: of its views.
         vectors: float32 (V, D), their embeddings.
         keypoints: of the picture and of its mirror image.
-        grey: the two as `verification.compare` takes them.
+        grey: the two as `overlay.compare` takes them.
         aspect: width by height.
     """
 
@@ -232,7 +224,6 @@ def _compare(bundle: Bundle, query: Query, candidates: list[_Candidate], picture
         rgb = frames.get(one.row)
         if rgb is None:
             continue
-        frame = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
         placements: list[tuple[np.ndarray, int]] = []
         if one.alignment is not None:
             placements.append((one.alignment.affine, one.direction))
@@ -242,7 +233,7 @@ def _compare(bundle: Bundle, query: Query, candidates: list[_Candidate], picture
         if "trimmed" not in query.names[one.view]:
             placements.append((filling(query.aspect, rgb.shape[1] / rgb.shape[0]), _direction(query, one.view)))
         for affine, direction in placements:
-            likeness = compare(query.grey[direction], frame, affine)
+            likeness = compare(query.grey[direction], rgb, affine)
             if likeness.robust + likeness.plain > one.likeness.robust + one.likeness.plain:
                 one.likeness = likeness
 

@@ -1,14 +1,12 @@
-"""Whether a stored frame really is what the query shows: do their features agree on one placement, and the pixels?
+"""Where a frame lies in a query: whether their matching local features agree on one placement.
 
-Geometry is checked on the stored features alone: every match proposes a similarity from its own position, size and
-direction, the one that most others agree with is refined to an affine map (fast spatial matching, Philbin et al. 2007,
-https://doi.org/10.1109/CVPR.2007.383172). Then the frame is laid over the query and the pixels are compared, which
-tells neighbouring seconds apart that share all their background.
+Every match proposes a similarity from its own position, size and direction; the one that most others agree with is
+refined to an affine map (fast spatial matching, Philbin et al. 2007, https://doi.org/10.1109/CVPR.2007.383172). Stored
+features are all this needs: no picture is read.
 """
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 _REACH = 0.03  # of the query's height: matches that lie this close to where the map puts them agree with it
@@ -18,11 +16,6 @@ _PROPOSALS = 3  # that are refined
 _LEAST_AGREEING = 3
 _AFFINE_FROM = 5  # matches: fewer do not fix an affine map, the similarity stands
 _SMALLEST, _LARGEST, _MOST_SQUASHED = 0.2, 6.0, 2.5  # scale of a sane placement, and ratio of its two scales
-
-HEIGHT = 120  # pixels: pictures are compared at
-_GRAIN = 4.0  # grey levels squared, of noise: no residual is smaller
-_OUTLIER = 25.0  # grey levels: a pixel that differs by more was covered by something
-_LEAST_SHARE = 0.05  # of the query that the frame must cover
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,22 +31,6 @@ class Alignment:
     agreement: float
     features: int
     affine: np.ndarray
-
-
-@dataclass(frozen=True, slots=True)
-class Likeness:
-    """How alike a query and a frame laid over it are: shares of the query's contrast that the frame explains, 0 to 1.
-
-    Attributes:
-        plain: of all pixels: what moved counts in full.
-        robust: pixels count up to a limit: captions, buttons and glare cost little.
-    """
-
-    plain: float
-    robust: float
-
-
-NO_LIKENESS = Likeness(0.0, 0.0)
 
 
 def align(
@@ -112,46 +89,3 @@ def _refined(
     if not sane or scales[0] > _MOST_SQUASHED * scales[1] or inliers.sum() < _LEAST_AGREEING:
         return None
     return affine, inliers
-
-
-def filling(query_aspect: float, frame_aspect: float) -> np.ndarray:
-    """The placement of a frame that fills the query, whatever their aspects: float64 (2, 3)."""
-    return np.array([[query_aspect / frame_aspect, 0, 0], [0, 1, 0]], np.float64)
-
-
-def prepared(rgb: np.ndarray) -> np.ndarray:
-    """A query as `compare` takes it: grey float32 (120, W), smoothed as warped frames are."""
-    width = max(8, round(rgb.shape[1] * HEIGHT / rgb.shape[0]))
-    shrinks = rgb.shape[0] > HEIGHT
-    small = cv2.resize(rgb, (width, HEIGHT), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    return cv2.GaussianBlur(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32), (0, 0), 1.0)
-
-
-def compare(query: np.ndarray, frame: np.ndarray, affine: np.ndarray) -> Likeness:
-    """Lay a frame over a query and compare the pixels that both show, up to brightness and contrast.
-
-    Args:
-        query: as `prepared` gives it.
-        frame: grey uint8 (H, W).
-        affine: float64 (2, 3), see `Alignment`.
-    """
-    height, width = query.shape
-    matrix = affine * height
-    matrix[:, :2] /= frame.shape[0]
-    scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
-    if scale < 0.7:
-        frame = cv2.GaussianBlur(frame, (0, 0), 0.5 / scale)
-    laid = cv2.warpAffine(frame, matrix, (width, height), flags=cv2.INTER_LINEAR)
-    covered = cv2.warpAffine(np.full_like(frame, 255), matrix, (width, height), flags=cv2.INTER_NEAREST) == 255
-    if covered.mean() < _LEAST_SHARE:
-        return NO_LIKENESS
-    seen = query[covered]
-    shown = cv2.GaussianBlur(laid.astype(np.float32), (0, 0), 1.0)[covered]
-    seen, shown = seen - seen.mean(), shown - shown.mean()
-    contrast = float(seen @ seen) / len(seen) + _GRAIN
-    gain = max(0.0, float(seen @ shown) / (float(shown @ shown) + _GRAIN * len(shown)))
-    residual = np.abs(seen - gain * shown)
-    plain = 1 - float(residual @ residual) / len(residual) / contrast
-    np.minimum(residual, _OUTLIER, out=residual)
-    robust = 1 - float(residual @ residual) / len(residual) / min(contrast, _OUTLIER**2)
-    return Likeness(max(0.0, plain), max(0.0, robust))
