@@ -9,7 +9,7 @@ from stored_frames import store_video
 
 from framesearch import layout
 from framesearch.bundle import Calibration, open_bundle
-from framesearch.calibration import calibrate, fit_curve, lowest_precise_score
+from framesearch.calibration import calibrate, fit_curve, lowest_precise_score, prudent_score
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,18 @@ def test_finds_the_lowest_precise_score(scores: list, right: list, precision: fl
 def test_where_no_score_is_precise_none_is_found() -> None:
     threshold = lowest_precise_score(np.array([0.9, 0.8]), np.array([False, True]), 0.99)
     assert 0.9 < threshold < 0.9001
+
+
+def test_a_threshold_that_hangs_on_one_film_is_set_higher() -> None:
+    rng = np.random.default_rng(0)
+    scores = np.concatenate([rng.uniform(10, 30, 400), rng.uniform(0, 12, 200)])
+    right = np.arange(600) < 400
+    films = rng.integers(0, 20, 600)
+    even = prudent_score(scores, right, films, 0.99)
+    assert lowest_precise_score(scores, right, 0.99) <= even < 13
+    one_misleads = scores.copy()
+    one_misleads[(films == 7) & ~right] = 18  # pictures that look like another film
+    assert prudent_score(one_misleads, right, films, 0.99) >= lowest_precise_score(one_misleads, right, 0.99) > even
 
 
 def test_a_curve_says_how_often_scores_are_right() -> None:

@@ -57,7 +57,7 @@ def test_answers_a_picture_in_one_line_of_json(call: Any, published: Library, tm
     assert (answer["query"], answer["found"], answer["view"]) == (str(query), True, "original")
     assert len(answer["matches"]) == 3
     best = answer["matches"][0]
-    assert list(best) == ["video_id", "title", "url", "timestamp_s", "start_s", "end_s", "score", "confidence"]
+    assert list(best) == ["video_id", "title", "url", "timestamp_s", "start_s", "end_s", "score", "confidence", "box"]
     assert best["video_id"] == "v2"
     assert best["timestamp_s"] == pytest.approx(4.3, abs=0.5)
 
@@ -128,7 +128,7 @@ def test_status_tells_what_there_is(call: Any, published: Library) -> None:
         "that playlist is private",
         "4 ready, 1 unavailable",
         "A [bold] film: the video is private",
-        "96 frames of 4 videos, Flat, model v1",
+        "96 frames of 4 videos, SQ8, model v1",
         "precision",
     ):
         assert part in result.stdout

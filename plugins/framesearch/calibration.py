@@ -33,8 +33,7 @@ SAME_FILM = 0.97  # across videos: proof that they are copies, all of whose matc
 TWINS = 0.5  # share of a video's frames that another answers as well: recordings of one scene, copies in effect
 STILL = 0.99  # of neighbouring frames: a still scene
 STILL_SHARE = 0.95  # of the neighbours called still that are to be
-CLEAN_KEPT = 0.95  # share of the undistorted probes that are to be found: for it precision yields,
-LEAST_PRECISION = 0.9  # but no further than this
+PRUDENCE, RESAMPLES = 0.8, 200  # see `prudent_score`
 LEAST_PAIRS = 20  # below, a share says nothing
 ENOUGH_PAIRS = 60  # so many are asked though the time is spent
 NEIGHBOURS = 3  # pairs of neighbouring frames compared for each probe
@@ -256,11 +255,8 @@ def _fit(asked: _Asked, precision: float, rows: int, seconds: float) -> Calibrat
     clean = np.array([answer.clean for answer in first])
     pooled = np.concatenate([own, foreign])
     named = np.concatenate([video, np.zeros(len(foreign), bool)])
-    found_score = lowest_precise_score(pooled, named, precision)
-    if (clean & video).any():
-        clean_score = float(np.quantile(own[clean & video], 1 - CLEAN_KEPT, method="lower"))
-        floor = lowest_precise_score(pooled, named, min(precision, LEAST_PRECISION))
-        found_score = min(found_score, max(clean_score, floor))
+    films = np.array([answer.video for answer in (*first, *outside)])
+    found_score = prudent_score(pooled, named, films, precision)
     found, falsely = own >= found_score, foreign >= found_score
     called = int(found.sum() + falsely.sum())
     figures = {
@@ -304,6 +300,22 @@ def lowest_precise_score(scores: np.ndarray, right: np.ndarray, precision: float
     last_of_ties = np.append(ranked[1:] != ranked[:-1], True)
     precise = np.flatnonzero((share >= precision) & last_of_ties)
     return float(ranked[precise[-1]]) if len(precise) else float(np.nextafter(ranked[0], np.inf))
+
+
+def prudent_score(scores: np.ndarray, right: np.ndarray, films: np.ndarray, precision: float) -> float:
+    """The lowest precise score, as high as it would have been for most other choices of films.
+
+    A handful of films decides about the rest of the world's: the threshold is measured again and again on as many drawn
+    from them (bootstrap by `films`, int (N,)), and the quantile `PRUDENCE` of what comes out stands, if that is higher.
+    """
+    threshold = lowest_precise_score(scores, right, precision)
+    rows = [np.flatnonzero(films == film) for film in np.unique(films)]
+    rng = np.random.default_rng(0)
+    drawn = []
+    for _ in range(RESAMPLES):
+        sample = np.concatenate([rows[film] for film in rng.integers(0, len(rows), len(rows))])
+        drawn.append(lowest_precise_score(scores[sample], right[sample], precision))
+    return max(threshold, float(np.quantile(drawn, PRUDENCE)))
 
 
 def fit_curve(scores: np.ndarray, right: np.ndarray) -> Curve:
