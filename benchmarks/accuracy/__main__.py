@@ -29,7 +29,7 @@ def options() -> argparse.ArgumentParser:
     say("--distractors", type=int, help="base frames of held-out videos (half as many)")
     say("--severities", type=int, default=0, metavar="BASES", help="base frames for the table of severities (0: none)")
     say("--transforms", choices=("other", "gate"), default="other", help="the benchmark's own, or those of the gate")
-    say("--systems", help="only these, by commas: framesearch, sscd, sscd1, thumbnail, phash, pdq, layout, "
+    say("--systems", help="only these, by commas: framesearch, ablation, sscd, sscd1, thumbnail, phash, pdq, layout, "
         "autoencoder, vgg16, resnet50")  # fmt: skip
     say("--peer-minutes", type=float, default=4.0, help="to train a peer at most, where the home has none (4)")
     say("--sscd", type=Path, metavar="ONNX", help="SSCD as an ONNX file: uint8 (N, H, W, 3) in, float32 (N, D) out")

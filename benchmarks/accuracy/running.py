@@ -4,9 +4,11 @@ import argparse
 import inspect
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from benchmarks.accuracy import descriptors, homes, plots, report, systems, tracking, transforms
+from benchmarks.accuracy.ablation import WITHOUT, AblatedSystem
 from benchmarks.accuracy.asking import EarlierSystem, ask
 from benchmarks.accuracy.footage import WrongChoice, fingerprint, held_out, read_footage
 from benchmarks.accuracy.gallery import MOVING, STILL, Gallery, read_gallery
@@ -126,6 +128,7 @@ def choose_systems(asked: argparse.Namespace, gallery: Gallery, kept: Path) -> t
 
     known: dict[str, Callable[[], System]] = {
         "framesearch": lambda: FramesearchSystem(gallery.library.settings, gallery, asked.label),
+        **{name: partial(AblatedSystem, gallery.library.settings, gallery, name) for name in WITHOUT},
         "sscd": lambda: sscd(name="SSCD"),
         "sscd1": lambda: sscd(name="SSCD, one a second", apart_s=1.0),
         "thumbnail": lambda: FlatSearch(descriptors.Thumbnail(), gallery, codes),
@@ -136,7 +139,8 @@ def choose_systems(asked: argparse.Namespace, gallery: Gallery, kept: Path) -> t
         "vgg16": lambda: trained("vgg16"),
         "resnet50": lambda: trained("resnet50"),
     }
-    wanted = asked.systems.split(",") if asked.systems else list(known)
+    usual = [name for name in known if name not in WITHOUT]
+    wanted = asked.systems.replace("ablation", ",".join(WITHOUT)).split(",") if asked.systems else usual
     unknown = sorted(set(wanted) - set(known))
     if unknown:
         raise WrongChoice(f"no system is called {', '.join(unknown)}: choose from {', '.join(known)}")
