@@ -9,6 +9,7 @@ for name in [name for name in os.environ if name.startswith(("FRAMESEARCH_", "AI
     del os.environ[name]
 # Before anything imports airflow or reads settings: a home of this test session's own.
 os.environ["FRAMESEARCH_HOME"] = tempfile.mkdtemp(prefix="framesearch-tests-")
+os.environ["FRAMESEARCH_JUDGE_QUERIES"] = "40"  # the judge's first question is whether it works, not how sure it is
 
 import pytest
 

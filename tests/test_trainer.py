@@ -27,7 +27,7 @@ def test_a_training_ends_in_a_registered_version_with_its_figures(trained):
     assert outcome.better is (version.verdict == "better")
     assert outcome.metrics["r1/none"] >= 0.9
     assert outcome.metrics["parity_difference"] < 1e-4
-    assert "16 probe frames" in outcome.reason
+    assert "of 336 and" in outcome.reason and "first version" in outcome.reason
 
 
 def test_the_encoder_of_the_version_keeps_the_contract(trained):

@@ -106,7 +106,7 @@ def test_a_version_that_was_judged_against_another_champion_is_judged_again(foot
     blind_version = adoption.import_encoder(footage, blind, Origin("blind"), Reading())["model_version"]
     fresh_registry.promote(blind_version, "by hand", force=True)
     outcome = judged_again(footage, old)
-    assert outcome["better"] and f"of champion version {blind_version}" in outcome["reason"]
+    assert outcome["better"] and f"with champion version {blind_version}" in outcome["reason"]
     fresh_registry.promote(old, outcome["reason"])  # no force: the verdict is against the champion there is
 
 

@@ -113,7 +113,7 @@ def test_a_challenger_is_judged_against_the_champion_on_the_same_queries(trained
     assert outcome.metrics["champion/r1"] == pytest.approx(trained.outcome.metrics["r1"], abs=1e-9)
     assert outcome.metrics["queries"] == trained.outcome.metrics["queries"]
     assert outcome.better is (outcome.metrics["difference_low"] > 0)
-    assert f"of champion version {trained.outcome.model_version}" in outcome.reason
+    assert f"with champion version {trained.outcome.model_version}" in outcome.reason
     version = registry.version(outcome.model_version)
     assert (version.family, version.judged_against) == ("convolutional", trained.outcome.model_version)
     assert Encoder(registry.encoder_file(outcome.model_version)).dimension == 1024
@@ -130,6 +130,7 @@ def test_training_goes_on_from_a_champion_of_the_same_family(trained, registry):
     from training.families import family_named
 
     mlflow.set_tracking_uri(registry.uri)
+    mlflow.set_registry_uri(registry.uri)
     champion = registry.version(trained.outcome.model_version)
     family = family_named("contrastive")
     model = family.build()

@@ -71,7 +71,7 @@ def exam(tmp_path_factory: pytest.TempPathFactory):
 
 def test_the_whole_search_is_asked_as_the_page_would(exam) -> None:
     sat_exam, storage, encoder = exam
-    (marks,) = search_with(sat_exam, storage, [encoder])
+    (marks,) = search_with(sat_exam, storage, [encoder], 60)
     assert marks.right.shape[0] == len(sat_exam.probes)
     assert marks.metrics["search/r1"] == pytest.approx(marks.right.mean())
     assert marks.metrics["search/video1"] >= marks.metrics["search/r1"] > 0.5
@@ -80,7 +80,7 @@ def test_the_whole_search_is_asked_as_the_page_would(exam) -> None:
 
 def test_asked_again_it_answers_the_same(exam) -> None:
     sat_exam, storage, encoder = exam
-    (one,), (other,) = search_with(sat_exam, storage, [encoder]), search_with(sat_exam, storage, [encoder])
+    (one,), (other,) = search_with(sat_exam, storage, [encoder], 60), search_with(sat_exam, storage, [encoder], 60)
     assert (one.right == other.right).all()
 
 
@@ -93,5 +93,5 @@ def test_a_video_without_features_is_judged_by_its_embeddings(tmp_path) -> None:
     examined = judge.examine(plan, storage, [encoder])
     (tmp_path / "junk").write_bytes(b"junk")
     storage.create(layout.features("damaged"), tmp_path / "junk")
-    (marks,) = search_with(examined, storage, [encoder])
+    (marks,) = search_with(examined, storage, [encoder], 60)
     assert marks.metrics["search/video1"] > 0.5

@@ -74,7 +74,7 @@ def import_encoder(settings: Settings, file: Path, origin: Origin, reading: Read
             judgement, reason = None, ""
             try:
                 plan = judge.plan_exam(open_catalogue(settings), storage)
-                judgement = judged(wrapped.encoder, champion, registry, plan, storage, settings.promotion_confidence)
+                judgement = judged(wrapped.encoder, champion, registry, plan, storage, settings)
                 reason = judgement.verdict.reason
             except NotEnoughFrames as error:
                 reason = f"not judged yet: {error}"
@@ -131,7 +131,7 @@ def judge_version(settings: Settings, plan: judge.Plan, version: str) -> dict[st
     name = f"judge version {version} {datetime.now(UTC):%Y-%m-%d %H:%M}"
     about = {registered.FAMILY: known.family, "model_version": version}
     with tracking.run(experiment_id, name, about) as run_id:
-        judgement = judged(encoder, champion, registry, plan, storage, settings.promotion_confidence)
+        judgement = judged(encoder, champion, registry, plan, storage, settings)
         reason = judgement.verdict.reason
         mlflow.log_metrics(judgement.metrics)
         tracking.log_judgement(judgement, storage)

@@ -123,7 +123,7 @@ def train(
             model, onnx, dataset.clean[:: max(1, len(dataset.clean) // PARITY_FRAMES)][:PARITY_FRAMES]
         )
         challenger = Encoder(onnx)
-        judgement = judged(challenger, champion, registry, plan, storage, settings.promotion_confidence)
+        judgement = judged(challenger, champion, registry, plan, storage, settings)
         metrics = {
             **judgement.metrics,
             "steps": float(fitted.steps),

@@ -16,6 +16,7 @@ from framesearch import registry as registered
 from framesearch.encoder import Encoder
 from framesearch.errors import EncoderInvalid, NoChampion
 from framesearch.registry import ModelVersion, Registry
+from framesearch.settings import Settings
 from framesearch.storage import Storage
 from training import judge
 from training.whole import WholeMarks, search_with
@@ -90,13 +91,13 @@ def judged(
     registry: Registry,
     plan: judge.Plan,
     storage: Storage,
-    confidence: float,
+    settings: Settings,
 ) -> Judgement:
     """Judge a challenger against the champion, both on the same queries.
 
     Args:
         champion: None where there is none, or the challenger is the champion itself.
-        confidence: how sure it must be that the challenger finds more, above .5 and below 1.
+        settings: say how many queries the search is asked, and how sure it must be that the challenger finds more.
 
     Raises:
         NotEnoughFrames: the frames that were planned with can't be read any more.
@@ -106,10 +107,11 @@ def judged(
     exam = judge.examine(plan, storage, [challenger, rival] if rival else [challenger])
     encoders = [challenger, rival] if rival else [challenger]
     own, *rivals = [
-        Sat(judge.mark(exam, number), whole) for number, whole in enumerate(search_with(exam, storage, encoders))
+        Sat(judge.mark(exam, number), whole)
+        for number, whole in enumerate(search_with(exam, storage, encoders, settings.judge_queries))
     ]
     champions = rivals[0] if rivals else None
-    verdict, figures = decide(own, champion, champions, confidence)
+    verdict, figures = decide(own, champion, champions, settings.promotion_confidence)
     metrics = {
         **own.alone.metrics,
         **own.whole.metrics,

@@ -27,7 +27,6 @@ from training.judge import ON_TIME_S, SEED, Exam, looks_alike, query_picture, th
 
 log = logging.getLogger(__name__)
 
-QUERIES = 420  # at most, of an encoder: a tenth of a second each
 KINDS = tuple(DISTORTIONS)
 
 
@@ -44,10 +43,14 @@ class WholeMarks:
     metrics: dict[str, float]
 
 
-def search_with(exam: Exam, storage: Storage, encoders: list[Encoder]) -> list[WholeMarks]:
-    """Ask the search with each encoder of an exam: each probe frame under some of the transforms, all in turn."""
+def search_with(exam: Exam, storage: Storage, encoders: list[Encoder], queries: int) -> list[WholeMarks]:
+    """Ask the search with each encoder of an exam: each probe frame under some of the transforms, all in turn.
+
+    Args:
+        queries: of an encoder, at most; but each probe frame is asked once.
+    """
     started = time.monotonic()
-    each = int(np.clip(QUERIES // len(exam.probes), 1, len(KINDS)))
+    each = int(np.clip(queries // len(exam.probes), 1, len(KINDS)))
     local, aspects = _features(exam, storage)
     marks = []
     for number, encoder in enumerate(encoders):

@@ -82,6 +82,7 @@ class Settings(BaseSettings):
     training_max_frames: int = Field(6000, ge=100)
     training_seed: int = 20260101
     retrain_growth: float = Field(0.2, ge=0)
+    judge_queries: int = Field(420, ge=20)
     promotion_confidence: float = Field(0.95, gt=0.5, lt=1)
     require_approval: bool = False
 
