@@ -132,29 +132,34 @@ def rank(bundle: Bundle, query: Query, top: int, pictures: Pictures, *, without:
         without: rows not to be found.
     """
     depth = _BY_EMBEDDING
-    while True:
-        similarities, rows = bundle.index.search(query.vectors, depth, without=without)
-        candidates = _candidates(bundle, query, similarities, rows, without)
-        _compare(bundle, query, candidates, pictures)
-        places = _group(bundle, query, candidates, top)
-        if len(places) >= top or depth >= min(len(bundle.index), _MOST_CANDIDATES):
-            return places
+    candidates = _by_embedding(bundle, query, depth, without)
+    _place(bundle, query, candidates, without)
+    _compare(bundle, query, list(candidates.values()), pictures)
+    places = _group(bundle, query, candidates, top)
+    while len(places) < top and depth < min(len(bundle.index), _MOST_CANDIDATES):
         depth *= 8  # one scene filled the candidates: look further down
+        candidates = _by_embedding(bundle, query, depth, without) | candidates
+        places = _group(bundle, query, candidates, top)
+    return places
 
 
 # ---- candidates
 
 
-def _candidates(
-    bundle: Bundle, query: Query, similarities: np.ndarray, rows: np.ndarray, without: range | None
-) -> list[_Candidate]:
-    """All rows that either side finds, with their best view and placement."""
+def _by_embedding(bundle: Bundle, query: Query, depth: int, without: range | None) -> dict[int, _Candidate]:
+    """The rows nearest to any view, by row, nearest first."""
+    similarities, rows = bundle.index.search(query.vectors, depth, without=without)
     found: dict[int, _Candidate] = {}
     order = np.argsort(-similarities, axis=None, kind="stable")
     for place in order[rows.reshape(-1)[order] >= 0]:
         view, row = int(place) // rows.shape[1], int(rows.reshape(-1)[place])
         if row not in found:
             found[row] = _Candidate(row, float(similarities.reshape(-1)[place]), view, _direction(query, view))
+    return found
+
+
+def _place(bundle: Bundle, query: Query, found: dict[int, _Candidate], without: range | None) -> None:
+    """Add the rows that local features find, and the placements of these and of the nearest by embedding."""
     near = np.array(list(found)[:_ALIGNED], np.int64)
     alignments: dict[int, tuple[Alignment, int]] = {}
     for direction, keypoints in enumerate(query.keypoints):
@@ -162,7 +167,7 @@ def _candidates(
         votes = bundle.local.votes(matches)
         if without is not None:
             votes[without.start : without.stop] = 0
-        voted = np.argsort(-votes, kind="stable")[:_BY_FEATURES] if len(votes) <= 4096 else _largest(votes)
+        voted = np.argpartition(-votes, min(_BY_FEATURES, len(votes) - 1))[:_BY_FEATURES]
         wanted = matches.of_rows(np.union1d(voted[votes[voted] > 0], near))
         for row, alignment in _alignments(bundle, keypoints, wanted):
             if row not in alignments or alignment.agreement > alignments[row][0].agreement:
@@ -173,11 +178,6 @@ def _candidates(
         found[row] = _Candidate(row, float(by_view.max()), int(by_view.argmax()), 0)
     for row, (alignment, direction) in alignments.items():
         found[row].alignment, found[row].direction = alignment, direction
-    return list(found.values())
-
-
-def _largest(votes: np.ndarray) -> np.ndarray:
-    return np.argpartition(-votes, _BY_FEATURES)[:_BY_FEATURES]
 
 
 def _direction(query: Query, view: int) -> int:
@@ -245,9 +245,9 @@ def _agreement(candidate: _Candidate) -> float:
 # ---- places
 
 
-def _group(bundle: Bundle, query: Query, candidates: list[_Candidate], top: int) -> list[Place]:
+def _group(bundle: Bundle, query: Query, candidates: dict[int, _Candidate], top: int) -> list[Place]:
     """The best candidates, each standing for its scene."""
-    order = sorted(candidates, key=lambda one: -one.score)
+    order = sorted(candidates.values(), key=lambda one: -one.score)
     rows = np.array([one.row for one in order], np.int64)
     videos, times = bundle.video_of_row[rows], bundle.timestamps_s[rows]
     left = np.ones(len(order), bool)
