@@ -12,7 +12,7 @@ import numpy as np
 _REACH = 0.03  # of the query's height: matches that lie this close to where the map puts them agree with it
 _LOOSE = 2.5  # times as far is close enough for a similarity, which squashed and tilted pictures are not
 _MOST_MATCHES = 90  # of a frame, the weightiest: each is tried as a proposal
-_PROPOSALS = 3  # that are refined
+_PROPOSALS = 6  # of which those are refined that differ
 _LEAST_AGREEING = 3
 _AFFINE_FROM = 5  # matches: fewer do not fix an affine map, the similarity stands
 _SMALLEST, _LARGEST, _MOST_SQUASHED = 0.2, 6.0, 2.5  # scale of a sane placement, and ratio of its two scales
@@ -55,9 +55,13 @@ def align(
     agreeing = misses.real**2 + misses.imag**2 < (_LOOSE * _REACH) ** 2
     support = agreeing @ weights
     found: Alignment | None = None
-    for proposal in np.argsort(-support)[:_PROPOSALS]:
+    tried = np.zeros(len(weights), bool)  # matches that agreed with an earlier proposal: theirs is the same again
+    for proposal in np.argsort(-support)[: _PROPOSALS]:
+        if tried[proposal] or agreeing[proposal].sum() < _LEAST_AGREEING:
+            continue
         if found is not None and support[proposal] <= found.agreement:
             break
+        tried |= agreeing[proposal]
         refined = _refined(query[0], frame[0], weights, agreeing[proposal], turn[proposal], shift[proposal])
         if refined is None:
             continue
