@@ -307,7 +307,8 @@ def config_lines() -> list[str]:
 
 
 def test_the_configuration_file_holds_every_setting_with_its_default(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.delenv("FRAMESEARCH_HOME")
+    for name in [name for name in os.environ if name.startswith("FRAMESEARCH_")]:
+        monkeypatch.delenv(name)
     named = {line.split("=")[0] for line in config_lines() if line.startswith("FRAMESEARCH_")}
     assert named == {f"FRAMESEARCH_{field}".upper() for field in Settings.model_fields}
     assert Settings(_env_file=CONFIG_FILE) == Settings()
