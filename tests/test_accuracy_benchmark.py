@@ -484,7 +484,7 @@ def test_a_peer_that_cannot_be_had_costs_a_line_not_the_run(own_home, folder):
 
 
 def test_a_system_that_there_is_not_is_named_with_those_there_are(own_home, folder):
-    with pytest.raises(WrongChoice, match="no system is called orb: choose from framesearch, .*embedding alone, sscd"):
+    with pytest.raises(WrongChoice, match=r"no system is called orb: choose from framesearch, .*embedding alone, sscd"):
         run(own_home, folder, "--systems", "orb")
 
 

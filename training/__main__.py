@@ -35,7 +35,7 @@ def main() -> int:
     """Parse the command line, do it, write the result; the exit status."""
     given = _arguments()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stdout)
-    for chatty in ("alembic", "mlflow", "matplotlib"):
+    for chatty in ("alembic", "faiss", "mlflow", "matplotlib"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     # It tells of optimisations that it could not do, with a stack trace; what it makes is measured, see `export`.
     logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)

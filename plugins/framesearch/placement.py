@@ -56,7 +56,7 @@ def align(
     support = agreeing @ weights
     found: Alignment | None = None
     tried = np.zeros(len(weights), bool)  # matches that agreed with an earlier proposal: theirs is the same again
-    for proposal in np.argsort(-support)[: _PROPOSALS]:
+    for proposal in np.argsort(-support)[:_PROPOSALS]:
         if tried[proposal] or agreeing[proposal].sum() < _LEAST_AGREEING:
             continue
         if found is not None and support[proposal] <= found.agreement:
