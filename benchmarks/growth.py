@@ -38,6 +38,7 @@ def main() -> None:
             library.list_videos(size, asked.rows)
             for number in range(size):
                 library.store_embeddings(number, asked.rows, encoder.dimension)
+                library.store_features(number, asked.rows)
             first = indexing.build_index("1", encoder_path, catalogue, storage, library.settings)
             indexing.publish(first.index_id, catalogue, storage)
             times = []

@@ -66,6 +66,7 @@ def main() -> None:
                 indexing.embed_video(f"video{number}", runtime, "1", library.storage)
             else:
                 library.store_embeddings(number, 500, runtime.dimension)
+                library.store_features(number, 500)
         build = indexing.build_index("1", encoder, library.catalogue, library.storage, library.settings)
         indexing.publish(build.index_id, library.catalogue, library.storage)
         shots = []

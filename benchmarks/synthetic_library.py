@@ -9,6 +9,7 @@ import numpy as np
 from framesearch import layout, tables
 from framesearch.catalogue import Catalogue, open_catalogue
 from framesearch.images.pixels import encode_jpeg
+from framesearch.indexing import FEATURES
 from framesearch.records import FrameCounts, FrameRole, ListedVideo, PlaylistListing
 from framesearch.settings import Settings
 from framesearch.storage import Storage, open_storage
@@ -58,3 +59,13 @@ class SyntheticLibrary:
             embeddings = tables.Embeddings(np.arange(rows) / 4, vectors)
             tables.write_embeddings(scratch / "embeddings", embeddings)
             self.storage.create(layout.embeddings("1", f"video{number}"), scratch / "embeddings")
+
+    def store_features(self, number: int, rows: int) -> None:
+        """Store random local features for a video's frames, as many as real ones have."""
+        rng = np.random.default_rng(number)
+        size = FEATURES * tables.FEATURE.itemsize
+        features = [np.frombuffer(rng.bytes(size), tables.FEATURE) for _ in range(rows)]
+        with self.storage.scratch() as scratch:
+            local = tables.LocalFeatures(np.arange(rows) / 4, np.full(rows, 16 / 9, np.float32), features)
+            tables.write_features(scratch / "features", local)
+            self.storage.create(layout.features(f"video{number}"), scratch / "features")

@@ -65,7 +65,7 @@ def detect(rgb: np.ndarray, *, height: int, most: int) -> Keypoints:
         none = np.empty(0, np.float32)
         return Keypoints(np.empty((0, 2), np.float32), none, none, np.empty((0, DIMENSIONS), np.uint8), aspect)
     strongest = np.argsort([-point.response for point in found], kind="stable")[:most]
-    table = np.array([(*found[n].pt, found[n].size, found[n].angle) for n in strongest], np.float32)
+    table = np.array([(*found[n].pt, found[n].size, found[n].angle) for n in strongest], np.float32).reshape(-1, 4)
     chosen = descriptors[strongest]
     roots = np.sqrt(chosen / np.maximum(chosen.sum(axis=1, keepdims=True), 1e-6))
     positions = table[:, :2] * np.array([aspect / columns, 1 / rows], np.float32)
