@@ -29,8 +29,8 @@ _COMPARED_UNALIGNED = 8  # more, by embedding alone: soft and moving pictures ha
 _MOST_CANDIDATES = 8192
 _BLOCK = 64  # rows compared at a time while following a still scene
 
-# What speaks for a candidate, weighed. Fitted on other footage than it was measured on, as a choice among the
-# candidates of each query (conditional logit).
+# What speaks for a candidate, weighed: fitted on probe frames of real footage under the gate's transforms, as a choice
+# among the candidates of each query (conditional logit).
 _BY_SIMILARITY, _BY_AGREEMENT, _BY_ROBUST, _BY_PLAIN = 15.0, 4.8, 3.7, 1.4
 _FEW = 8.0  # agreement that chance brings about now and then
 _NEARLY_ONE = 1.02  # likenesses count by how little is missing
