@@ -77,11 +77,9 @@ def _features(exam: Exam, storage: Storage) -> tuple[LocalIndex, np.ndarray]:
         except (NotStored, ObjectDamaged) as error:
             log.warning("video %s is judged by its embeddings alone: %s", video_id, error)
             continue
-        place = {float(time_s): at for at, time_s in enumerate(stored.timestamps_s)}
-        for row in rows:
-            at = place.get(float(exam.timestamps_s[row]))
-            if at is not None:
-                features[row], aspects[row] = stored.features[at], stored.aspects[at]
+        own, aspects[rows] = stored.at(exam.timestamps_s[rows])
+        for row, found in zip(rows, own, strict=True):
+            features[row] = found
     return LocalIndex(np.concatenate(features), np.array([len(own) for own in features], np.int64)), aspects
 
 
@@ -121,7 +119,7 @@ def _mark(exam: Exam, bundle: Bundle, each: int, storage: Storage) -> WholeMarks
             places = rank(bundle, query, 1, pictures)
             if not places:
                 continue
-            (row,), video = [place.row for place in places], places[0].video
+            row, video = places[0].row, places[0].video
             alike = bool(looks_alike(exam.thumbnails[row : row + 1], truth)[0])
             error_s = abs(float(exam.timestamps_s[row]) - probe.timestamp_s)
             same_video[number, turn] = video == probe.video or alike

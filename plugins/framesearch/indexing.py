@@ -273,12 +273,7 @@ class _Embedded:
             log.warning("video %s is indexed without local features until the next run: %s", video_id, error)
             self._storage.delete(layout.features(video_id))
             stored = tables.LocalFeatures(np.empty(0), np.empty(0, np.float32), [])
-        place = {float(time_s): number for number, time_s in enumerate(stored.timestamps_s)}
-        of_row = [place.get(float(time_s)) for time_s in embeddings.timestamps_s]
-        none = np.empty(0, FEATURE)
-        features = [none if number is None else stored.features[number] for number in of_row]
-        aspects = [0.0 if number is None else float(stored.aspects[number]) for number in of_row]
-        return features, np.array(aspects, np.float32)
+        return stored.at(embeddings.timestamps_s)
 
     def readable(self, video_ids: Sequence[str]) -> dict[str, int]:
         """Rows by video. Embeddings that can't be read are deleted, so that the next run makes them again."""

@@ -11,7 +11,6 @@ import numpy as np
 
 from framesearch.codebook import SIGNATURE_BITS, WORDS, nearest_words, signatures
 from framesearch.images.keypoints import Keypoints
-from framesearch.tables import FEATURE
 
 WORDS_LOOKED_UP = 6  # of a query's feature: noise moves one across the border of a cell
 LARGEST_DISTANCE = 9  # bits, of 32: two features of one thing lie closer, of two things hardly ever
@@ -104,11 +103,6 @@ class LocalIndex:
     def votes(self, matches: Matches) -> np.ndarray:
         """How much the matches speak for each frame: float32 (N,), 0 for most."""
         return np.bincount(matches.row, weights=matches.weight, minlength=len(self)).astype(np.float32) / self._norms
-
-
-def empty() -> LocalIndex:
-    """An index of no frames."""
-    return LocalIndex(np.empty(0, FEATURE), np.empty(0, np.int64))
 
 
 assert SIGNATURE_BITS == 32  # `match` compares two halves of 16 bits

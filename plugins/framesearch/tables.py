@@ -82,6 +82,14 @@ class LocalFeatures:
     aspects: np.ndarray
     features: Sequence[np.ndarray]
 
+    def at(self, timestamps_s: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
+        """The features and the aspect (float32) of the frames at these times; none, and 0, where there is none."""
+        place = {float(time_s): number for number, time_s in enumerate(self.timestamps_s)}
+        wanted = [place.get(float(time_s)) for time_s in timestamps_s]
+        features = [np.empty(0, FEATURE) if number is None else self.features[number] for number in wanted]
+        aspects = [0.0 if number is None else float(self.aspects[number]) for number in wanted]
+        return features, np.array(aspects, np.float32)
+
 
 def write_frames(path: Path, frames: Iterable[Frame]) -> None:
     """Write frames to a new Parquet file, a row group at a time: memory does not grow with the video."""
