@@ -14,7 +14,7 @@ export FOLDER ?=
 export SSCD ?=
 export OPTIONS ?=
 
-.PHONY: help env up down status test check format bench accuracy lock system clean
+.PHONY: help env up down status test check format bench accuracy learning lock system clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,10 @@ bench: env ## measure speed and memory; prints Markdown tables
 accuracy: env ## measure how often framesearch and its peers find frames of the videos in FOLDER, SSCD=file.onnx too
 	@[ -n "$$FOLDER" ] || { echo 'name a folder of videos: make accuracy FOLDER=videos [SSCD=file.onnx] [OPTIONS="--bases 30"]'; exit 1; }
 	@$(BIN)/python -m benchmarks.accuracy "$$FOLDER" $${SSCD:+--sscd "$$SSCD"} --severities 12 --mlflow $$OPTIONS
+
+learning: env ## measure accuracy against CPU-minutes of training on the videos in FOLDER, and what late films lose
+	@[ -n "$$FOLDER" ] || { echo 'name a folder of videos: make learning FOLDER=videos [OPTIONS="--minutes 1,2,4"]'; exit 1; }
+	@$(BIN)/python -m benchmarks.learning "$$FOLDER" $$OPTIONS
 
 lock: env ## resolve requirements.lock anew from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

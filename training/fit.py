@@ -40,8 +40,8 @@ class Fit:
         wanted_steps: by the number of frames and the family's passes.
         planned_steps: what fitted into the minutes at the step time measured last.
         steps: done.
-        step_s: median seconds a step.
-        seconds: in all.
+        step_s: median seconds a step, by the clock.
+        seconds: in all, by the clock.
         history: one row an epoch: epoch, step, learning_rate, train/..., test/... .
     """
 
@@ -62,8 +62,10 @@ def fit(
     minutes: float,
     seed: int,
     peak: float = 1.0,
+    turn: int = 0,
     lessons: np.ndarray | None = None,
     on_epoch: Callable[[dict[str, float]], None] = lambda row: None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Fit:
     """Train the model in place.
 
@@ -73,12 +75,14 @@ def fit(
     minutes.
 
     Args:
-        minutes: at most, of wall time, unless `MIN_STEPS` take longer.
+        minutes: at most, by the clock, unless `MIN_STEPS` take longer.
         peak: scales the family's learning rate: less than 1 for a model that knows the footage already.
+        turn: of the trainings that each go on from the last one's weights: another one draws other batches and views.
         lessons: a teacher's embeddings of the dataset's frames, float32 (N, T); None where nobody teaches.
         on_epoch: called after each epoch with its row of the history.
+        clock: seconds; wall time, where not `time.process_time`, which others on the machine leave alone.
     """
-    started = time.monotonic()
+    started = clock()
     bound_s = 60.0 * minutes
     batch = min(family.batch, max(1, len(dataset.train) // 2))
     passes = family.passes * max(1.0, minutes / USUAL_MINUTES)
@@ -95,10 +99,10 @@ def fit(
     step_times: list[float] = []
     sums: dict[str, float] = {}
     in_epoch = 0
-    begun = time.monotonic()
-    with _BatchFeed(family, dataset, batch, seed, lessons) as batches:
+    begun = clock()
+    with _BatchFeed(family, dataset, batch, (seed, 1, turn), lessons) as batches:
         for number, (views, clean, taught) in enumerate(batches):
-            elapsed = time.monotonic() - started
+            elapsed = clock() - started
             if elapsed >= bound_s > elapsed - (step_times or [0.0])[-1] and number < floor:
                 log.info("%.3g minutes are over after %d steps: going on to the %dth", minutes, number, floor)
             in_time = number > TIMED_STEPS and result.planned_steps > floor  # more than the least fits, as far as known
@@ -109,13 +113,13 @@ def fit(
             optimizer.learning_rate.assign(_rate(family, number, progress, result.planned_steps) * peak)
             for name, value in step(views, clean, taught).items():
                 sums[name] = sums.get(name, 0.0) + float(value)
-            step_times.append(time.monotonic() - begun)  # waiting for the batch included
+            step_times.append(clock() - begun)  # waiting for the batch included
             in_epoch += 1
             result.steps = number + 1
             if number >= TIMED_STEPS:  # planned anew each step: others may come and go on this machine
                 step_s = float(np.median(step_times[1:][-RECENT_STEPS:]))
                 reserve_s = 0.4 * step_s * (SETTLING_STEPS + EPOCHS / 2)
-                fitting = number + 1 + int((bound_s - reserve_s - (time.monotonic() - started)) / step_s)
+                fitting = number + 1 + int((bound_s - reserve_s - (clock() - started)) / step_s)
                 result.planned_steps = max(number + 1, min(result.wanted_steps, max(fitting, floor)))
             if number == TIMED_STEPS:
                 log.info("about %d steps of %d frames planned, %.2f s a step", result.planned_steps, batch, step_s)
@@ -123,13 +127,13 @@ def fit(
                 result.history.append(_row(result, sums, in_epoch, optimizer, model, family, test_batch))
                 on_epoch(result.history[-1])
                 sums, in_epoch = {}, 0
-            begun = time.monotonic()
+            begun = clock()
         if in_epoch:
             result.history.append(_row(result, sums, in_epoch, optimizer, model, family, test_batch))
             on_epoch(result.history[-1])
-        _settle(model, family, batches, until=started + allowed_s)
+        _settle(model, family, batches, until=started + allowed_s, clock=clock)
     result.step_s = float(np.median(step_times[1:] or step_times))
-    result.seconds = time.monotonic() - started
+    result.seconds = clock() - started
     log.info("fitted %s: %d steps, %.1f s", family.name, result.steps, result.seconds)
     return result
 
@@ -183,7 +187,9 @@ def _row(
     return row
 
 
-def _settle(model: keras.Model, family: Family, batches: Iterator[Batch], until: float) -> None:
+def _settle(
+    model: keras.Model, family: Family, batches: Iterator[Batch], until: float, clock: Callable[[], float]
+) -> None:
     """Let the moving means of batch normalisation catch up with the weights they stand for.
 
     They average over the last few dozen steps and start from a guess; after a short training both still show, and
@@ -201,7 +207,7 @@ def _settle(model: keras.Model, family: Family, batches: Iterator[Batch], until:
 
     for number, batch in zip(range(SETTLING_STEPS if layers else 0), batches, strict=False):
         forward(*_tensors(*batch))
-        if number >= 4 and time.monotonic() > until:  # the machine became slower than it was when this was planned
+        if number >= 4 and clock() > until:  # the machine became slower than it was when this was planned
             break
     for layer, momentum in zip(layers, momenta, strict=True):
         layer.momentum = momentum
@@ -235,7 +241,7 @@ class _BatchFeed:
     """
 
     def __init__(
-        self, family: Family, dataset: Dataset, size: int, seed: int, lessons: np.ndarray | None = None
+        self, family: Family, dataset: Dataset, size: int, seed: tuple[int, ...], lessons: np.ndarray | None = None
     ) -> None:
         self._family, self._dataset, self._size, self._seed, self._lessons = family, dataset, size, seed, lessons
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="batches")
@@ -243,7 +249,7 @@ class _BatchFeed:
         self._number = 0
 
     def _make(self, number: int) -> Batch:
-        rng = np.random.default_rng([self._seed, 1, number])
+        rng = np.random.default_rng([*self._seed, number])
         frames = batches_of(self._dataset, self._size, rng)
         return _batch(self._family, self._dataset, frames, rng, self._lessons)
 

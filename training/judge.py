@@ -113,8 +113,8 @@ class Comparison:
     high: float
 
 
-def plan_exam(catalogue: Catalogue, storage: Storage) -> Plan:
-    """Choose gallery and probe frames: of each video one probe frame, then a second of each, up to `MAX_PROBES`.
+def plan_exam(catalogue: Catalogue, storage: Storage, most: int = MAX_PROBES) -> Plan:
+    """Choose gallery and probe frames: of each video one probe frame, then a second of each, up to so many.
 
     Reads times only, no pictures. Blank frames are neither asked nor answered.
 
@@ -150,7 +150,7 @@ def plan_exam(catalogue: Catalogue, storage: Storage) -> Plan:
     turns = sorted((turn, order) for order, times in enumerate(probes.values()) for turn in range(len(times)))
     chosen: list[list[float]] = [[] for _ in probes]
     ordered = list(probes.values())
-    for turn, order in turns[:MAX_PROBES]:
+    for turn, order in turns[:most]:
         chosen[order].append(ordered[order][turn])
     return Plan(tuple(probes), tuple(tuple(sorted(times)) for times in chosen))
 

@@ -109,6 +109,7 @@ def train(
             minutes=minutes,
             seed=settings.training_seed,
             peak=WARM_PEAK if warm else 1.0,
+            turn=int(warm or 0),
             lessons=lessons,
             on_epoch=lambda row: mlflow.log_metrics(
                 {name: value for name, value in row.items() if name not in ("epoch", "step")}, step=int(row["epoch"])

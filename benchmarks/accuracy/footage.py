@@ -2,7 +2,7 @@
 
 import hashlib
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,7 +47,16 @@ def read_footage(folder: Path, copies: Sequence[str], settings: Settings) -> Foo
         WrongChoice: a name that no file has, or more than one.
         framesearch.errors.PlaylistUnavailable: no folder, or no video in it.
     """
-    files = tuple(sorted({Path(video.url).resolve() for video in list_playlist(str(folder), settings).videos}))
+    return grouped({Path(video.url).resolve() for video in list_playlist(str(folder), settings).videos}, copies)
+
+
+def grouped(videos: Iterable[Path], copies: Sequence[str]) -> Footage:
+    """Videos with those that show the same film together.
+
+    Raises:
+        WrongChoice: a name in `copies` that no file has, or more than one.
+    """
+    files = tuple(sorted(videos))
     film = list(range(len(files)))
     for group in copies:
         places = [files.index(named(files, name)) for name in group.split(",")]

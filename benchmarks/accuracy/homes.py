@@ -72,14 +72,7 @@ def build(settings: Settings, indexed: Sequence[Path], minutes: float, external:
         EncoderInvalid: the external encoder can't be used.
     """
     started = time.monotonic()
-    videos = settings.home / "videos"
-    shutil.rmtree(videos, ignore_errors=True)  # links only
-    videos.mkdir(parents=True)
-    for file in indexed:
-        link = videos / file.name
-        while link.is_symlink():  # two files of one name, from two folders below
-            link = link.with_stem(f"{link.stem}-{file.parent.name}")
-        link.symlink_to(file)
+    videos = linked(settings, indexed)
     chosen = settings.model_copy(update={"first_training_minutes": minutes, "require_approval": False})
     if external is not None:
         _ingest_and_import(videos, chosen, external)
@@ -92,11 +85,21 @@ def build(settings: Settings, indexed: Sequence[Path], minutes: float, external:
     log.info("home built: %d videos, %s, %.0f s", report.index.videos, report.model, time.monotonic() - started)
 
 
-def _ingest_and_import(videos: Path, settings: Settings, external: External) -> None:
-    """Store all frames, then make the external encoder champion, whatever the gate says of it: it is to be measured."""
-    registry = Registry(settings)
-    if any(version.champion for version in registry.versions()):
-        return  # an earlier run came this far
+def linked(settings: Settings, files: Sequence[Path]) -> Path:
+    """A folder in the home with links to these files, and to no others."""
+    videos = settings.home / "videos"
+    shutil.rmtree(videos, ignore_errors=True)  # links only
+    videos.mkdir(parents=True)
+    for file in files:
+        link = videos / file.name
+        while link.is_symlink():  # two files of one name, from two folders below
+            link = link.with_stem(f"{link.stem}-{file.parent.name}")
+        link.symlink_to(file)
+    return videos
+
+
+def store_frames(videos: Path, settings: Settings) -> None:
+    """Ingest a folder of videos, and no more: what is stored already stays, what can't be read is warned of."""
     catalogue, storage = open_catalogue(settings), open_storage(settings)
     ingest.discover(str(videos), catalogue, settings)
     for video_id in catalogue.due_videos(datetime.now(UTC)):
@@ -105,6 +108,14 @@ def _ingest_and_import(videos: Path, settings: Settings, external: External) -> 
             log.info("frames of %s: %d", video_id, counts.index_frames)
         except FramesearchError as error:
             log.warning("%s is not in the library: %s", video_id, error)
+
+
+def _ingest_and_import(videos: Path, settings: Settings, external: External) -> None:
+    """Store all frames, then make the external encoder champion, whatever the gate says of it: it is to be measured."""
+    registry = Registry(settings)
+    if any(version.champion for version in registry.versions()):
+        return  # an earlier run came this far
+    store_frames(videos, settings)
     name = re.sub(r"[^a-z0-9_.-]+", "-", external.onnx.stem.lower()).strip("-._")
     origin = {"name": name, "source": external.onnx.name, "licence": "", "description": "Given to the benchmark."}
     reading = {"size": [external.side, external.side] if external.side else None}
