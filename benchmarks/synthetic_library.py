@@ -66,6 +66,7 @@ class SyntheticLibrary:
         size = FEATURES * tables.FEATURE.itemsize
         features = [np.frombuffer(rng.bytes(size), tables.FEATURE) for _ in range(rows)]
         with self.storage.scratch() as scratch:
-            local = tables.LocalFeatures(np.arange(rows) / 4, np.full(rows, 16 / 9, np.float32), features)
+            times = np.arange(rows) / 4
+            local = tables.LocalFeatures(times, times, np.full(rows, 16 / 9, np.float32), features)
             tables.write_features(scratch / "features", local)
             self.storage.create(layout.features(f"video{number}"), scratch / "features")

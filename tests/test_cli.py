@@ -128,7 +128,7 @@ def test_status_tells_what_there_is(call: Any, published: Library) -> None:
         "that playlist is private",
         "4 ready, 1 unavailable",
         "A [bold] film: the video is private",
-        "96 frames of 4 videos, SQ8, model v1",
+        "74 frames of 4 videos, SQ8, model v1",
         "precision",
     ):
         assert part in result.stdout

@@ -149,6 +149,25 @@ def test_incremental_and_whole_builds_agree(library: Library, tmp_path: Path) ->
         assert one == pytest.approx(other, abs=1e-5)
 
 
+def test_a_picture_that_stands_still_is_stored_once(library: Library) -> None:
+    store_video(library.catalogue, library.storage, "slides", seed=7, still=True)
+    bundle = open_bundle(library.storage, library.publish().index_id)
+    rows = bundle.rows_of(3)
+    assert bundle.videos[3].video_id == "slides"
+    assert list(zip(bundle.timestamps_s[rows], bundle.until_s[rows], strict=True)) == [(0.0, 5.5), (6.0, 11.5)]
+    with library.storage.open(layout.embeddings("1", "slides")) as file:
+        assert tables.read_embeddings(file).timestamps_s.tolist() == [0.0, 6.0]
+
+
+def test_damaged_features_are_made_again_with_the_embeddings(library: Library) -> None:
+    library.embed()
+    damage(library, layout.features("v1"))
+    library.storage.delete(layout.embeddings("1", "v1"))
+    assert library.embed() == ["v1"]
+    with library.storage.open(layout.features("v1")) as file:
+        assert len(tables.read_features(file).features) == 24
+
+
 def test_local_features_are_kept_from_model_to_model(library: Library) -> None:
     library.publish("1")
     file = library.storage.root / layout.features("v0")
@@ -394,7 +413,7 @@ def test_a_build_is_calibrated_on_probe_frames(published: Library) -> None:
 
 def test_little_growth_keeps_the_calibration_and_much_makes_a_new_one(published: Library) -> None:
     before = read_card(published.storage, current(published) or "").calibration
-    store_video(published.catalogue, published.storage, "v4", seed=4, seconds=6)
+    store_video(published.catalogue, published.storage, "v4", seed=4, seconds=5)
     assert read_card(published.storage, published.publish().index_id).calibration == before
     store_video(published.catalogue, published.storage, "v5", seed=5, seconds=12)
-    assert read_card(published.storage, published.publish().index_id).calibration.rows == 132
+    assert read_card(published.storage, published.publish().index_id).calibration.rows == 74 + 10 + 24

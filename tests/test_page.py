@@ -77,7 +77,7 @@ def test_begins_when_an_index_appears(library: Library, open_page: Any) -> None:
 
 
 def test_says_what_the_index_holds(published: Library, open_page: Any) -> None:
-    assert "4 videos · 96 frames · model version 1" in said(open_page(published))
+    assert "4 videos · 74 frames · model version 1" in said(open_page(published))
 
 
 def test_answers_an_upload(published: Library, open_page: Any) -> None:
@@ -286,7 +286,7 @@ def test_an_open_page_follows_the_index_and_stops_when_told(library: Library, br
         expect(browser_page.get_by_text("3 videos · 72 frames")).to_be_visible(timeout=30_000)
         store_video(library.catalogue, library.storage, "v9", seed=9)
         library.publish()
-        expect(browser_page.get_by_text("4 videos · 96 frames")).to_be_visible(timeout=30_000)
+        expect(browser_page.get_by_text("4 videos · 74 frames")).to_be_visible(timeout=30_000)
         assert running.stop() in (0, -signal.SIGTERM)
     finally:
         running.process.kill()

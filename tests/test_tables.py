@@ -7,13 +7,18 @@ import pytest
 
 from framesearch.records import FrameRole
 from framesearch.tables import (
+    FEATURE,
     ROW_GROUP,
     Embeddings,
     Frame,
+    LocalFeatures,
     read_embeddings,
+    read_features,
     read_frame_times,
     read_frames,
+    write_columns,
     write_embeddings,
+    write_features,
     write_frames,
 )
 
@@ -50,3 +55,31 @@ def test_embeddings_read_back_exactly(tmp_path: Path):
 def test_a_video_without_a_usable_frame_has_embeddings_of_no_rows(tmp_path: Path):
     write_embeddings(tmp_path / "e", Embeddings(np.empty(0), np.empty((0, 16), np.float32)))
     assert read_embeddings(tmp_path / "e").vectors.shape == (0, 16)
+
+
+def local_features(frames: int) -> LocalFeatures:
+    times = np.arange(frames) * 2.0
+    features = [np.frombuffer(bytes(range(n % 3 * FEATURE.itemsize)), FEATURE) for n in range(frames)]
+    return LocalFeatures(times, times + 0.5, np.full(frames, 1.5, np.float32), features)
+
+
+def test_local_features_read_back_exactly(tmp_path: Path):
+    written = local_features(5)
+    write_features(tmp_path / "f", written)
+    read = read_features(tmp_path / "f")
+    for column in ("timestamps_s", "until_s", "aspects"):
+        np.testing.assert_array_equal(getattr(read, column), getattr(written, column))
+    assert [one.tobytes() for one in read.features] == [one.tobytes() for one in written.features]
+
+
+def test_local_features_of_some_frames(tmp_path: Path):
+    some = local_features(5).at(np.array([2.0, 3.0, 8.0]))
+    assert some.until_s.tolist() == [2.5, 3.0, 8.5]  # a frame without features shows what it shows for its moment
+    assert some.aspects.tolist() == [1.5, 0.0, 1.5]
+    assert [len(one) for one in some.features] == [1, 0, 1]
+
+
+def test_features_stored_before_still_pictures_were_told_are_read(tmp_path: Path):
+    columns = {"timestamp_s": np.arange(3.0), "aspect": np.ones(3, np.float32)}
+    write_columns(tmp_path / "f", columns | {"features": [b"", b"", b""]})
+    assert read_features(tmp_path / "f").until_s.tolist() == [0, 1, 2]

@@ -77,8 +77,9 @@ def _features(exam: Exam, storage: Storage) -> tuple[LocalIndex, np.ndarray]:
         except (NotStored, ObjectDamaged) as error:
             log.warning("video %s is judged by its embeddings alone: %s", video_id, error)
             continue
-        own, aspects[rows] = stored.at(exam.timestamps_s[rows])
-        for row, found in zip(rows, own, strict=True):
+        own = stored.at(exam.timestamps_s[rows])
+        aspects[rows] = own.aspects
+        for row, found in zip(rows, own.features, strict=True):
             features[row] = found
     return LocalIndex(np.concatenate(features), np.array([len(own) for own in features], np.int64)), aspects
 
@@ -102,7 +103,7 @@ def _bundle(exam: Exam, encoder: Encoder, embeddings: np.ndarray, local: LocalIn
         built_at="",
         framesearch="",
     )
-    return Bundle(card, index, local, encoder, exam.video, exam.timestamps_s, aspects, videos)
+    return Bundle(card, index, local, encoder, exam.video, exam.timestamps_s, exam.timestamps_s, aspects, videos)
 
 
 def _mark(exam: Exam, bundle: Bundle, each: int, storage: Storage) -> WholeMarks:

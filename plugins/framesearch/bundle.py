@@ -138,6 +138,7 @@ class Bundle:
         index, local: the rows by their embeddings and by their local features.
         video_of_row: int32 (N,), for each row its place in `videos`; the rows of a video lie together, in time order.
         timestamps_s: float64 (N,), presentation time of each row's frame.
+        until_s: float64 (N,), of the last stored frame that shows the same picture: still pictures are one row.
         aspects: float32 (N,), width by height of each row's frame; 0 where it has no local features.
     """
 
@@ -147,6 +148,7 @@ class Bundle:
     encoder: Encoder
     video_of_row: np.ndarray
     timestamps_s: np.ndarray
+    until_s: np.ndarray
     aspects: np.ndarray
     videos: tuple[IndexedVideo, ...]
 
@@ -182,6 +184,7 @@ def write_parts(
     aspects: np.ndarray,
     video_of_row: np.ndarray,
     timestamps_s: np.ndarray,
+    until_s: np.ndarray,
     videos: Sequence[IndexedVideo],
     encoder_file: Path,
 ) -> dict[str, dict[str, Any]]:
@@ -197,6 +200,7 @@ def write_parts(
         {
             "video": video_of_row.astype(np.int32),
             "timestamp_s": timestamps_s.astype(np.float64),
+            "until_s": until_s.astype(np.float64),
             "aspect": aspects.astype(np.float32),
             "features": counts.astype(np.int32),
         },
@@ -292,6 +296,7 @@ def _open(files: Mapping[str, Path], index_id: str, threads: int, *, to_extend: 
             )
         )
         video_of_row, timestamps_s, aspects = rows["video"], rows["timestamp_s"], rows["aspect"]
+        until_s = rows.get("until_s", timestamps_s)  # bundles built before still pictures were one row lack it
         features = np.load(files[layout.BUNDLE_FEATURES], mmap_mode="r", allow_pickle=False)
         if features.dtype != FEATURE or features.ndim != 1 or len(features) != rows["features"].sum():
             raise KeyError(f"{layout.BUNDLE_FEATURES} is not what the rows say")
@@ -299,7 +304,7 @@ def _open(files: Mapping[str, Path], index_id: str, threads: int, *, to_extend: 
         raise IndexIncompatible(f"index {index_id} is damaged ({error}): rebuild the index") from error
     index = FrameIndex.load(files[layout.BUNDLE_FAISS], card.index_type, to_extend=to_extend)
     facts = {
-        "rows": (card.rows, len(index), len(video_of_row), len(timestamps_s), len(aspects)),
+        "rows": (card.rows, len(index), len(video_of_row), len(timestamps_s), len(until_s), len(aspects)),
         "videos": (card.videos, len(videos)),
         "dimensions": (card.dimension, index.dimension, encoder.dimension),
         "encoders": (card.encoder_digest, encoder.digest),
@@ -312,7 +317,7 @@ def _open(files: Mapping[str, Path], index_id: str, threads: int, *, to_extend: 
     ):
         raise IndexIncompatible(f"index {index_id}: its rows name videos it does not hold: rebuild the index")
     local = LocalIndex(np.asarray(features), rows["features"])
-    return Bundle(card, index, local, encoder, video_of_row, timestamps_s, aspects, videos)
+    return Bundle(card, index, local, encoder, video_of_row, timestamps_s, until_s, aspects, videos)
 
 
 # ---- the pointer

@@ -16,7 +16,8 @@ from framesearch import layout, tables
 from framesearch.bundle import Bundle, Calibration, Curve
 from framesearch.errors import FramesearchError
 from framesearch.images.distortions import DISTORTIONS
-from framesearch.images.pixels import BLANK_QUALITY, decode_jpeg, resize
+from framesearch.images.pixels import BLANK_QUALITY, correlation, decode_jpeg
+from framesearch.images.sameness import SIDE, look
 from framesearch.ranking import Place, rank, read_query
 from framesearch.records import FrameRole
 from framesearch.storage import Storage
@@ -37,7 +38,6 @@ PRUDENCE, RESAMPLES = 0.8, 200  # see `prudent_score`
 LEAST_PAIRS = 20  # below, a share says nothing
 ENOUGH_PAIRS = 60  # so many are asked though the time is spent
 NEIGHBOURS = 3  # pairs of neighbouring frames compared for each probe
-THUMBNAIL = 112  # pixels
 NOWHERE = -1  # the "video" of a picture that no film shows
 
 
@@ -146,7 +146,7 @@ def _ask(
     rng: np.random.Generator,
 ) -> None:
     """Ask one probe frame, clean and distorted, and note what came back."""
-    truth = _thumbnail(rgb)
+    truth = look(rgb)
     rows = bundle.rows_of(video)
     after = rows.start + int(np.searchsorted(bundle.timestamps_s[rows.start : rows.stop], timestamp_s))
     around = [truth, *(thumbnails.of(row) for row in (after - 1, after) if row in rows)]
@@ -157,9 +157,9 @@ def _ask(
             asked.copies.add(frozenset((video, place.video)))
         if place.video != video and alike > SAME_PICTURE:
             return
+        late_s = max(bundle.timestamps_s[place.row] - timestamp_s, timestamp_s - bundle.until_s[place.row])
         right = place.video == video and (
-            abs(bundle.timestamps_s[place.row] - timestamp_s) <= ON_TIME_S
-            or thumbnails.correlation(place.row, truth) > LOOKS_THE_SAME
+            late_s <= ON_TIME_S or thumbnails.correlation(place.row, truth) > LOOKS_THE_SAME
         )
         asked.answers.append(_Answer(rank_, place.score, video, place.video, bool(right), clean))
 
@@ -207,20 +207,13 @@ class _Thumbnails:
     def of(self, row: int) -> np.ndarray:
         if row not in self._by_row:
             rgb = self.pictures([row]).get(row)
-            looks = np.zeros((THUMBNAIL, THUMBNAIL), np.uint8) if rgb is None else _thumbnail(rgb)
+            looks = np.zeros((SIDE, SIDE), np.uint8) if rgb is None else look(rgb)
             self._by_row[row] = looks  # where it can't be had it looks like nothing else
         return self._by_row[row]
 
     def correlation(self, row: int, thumbnail: np.ndarray) -> float:
         """Normalised cross-correlation with another thumbnail, -1 to 1; 0 where one of them is plain."""
-        one, other = self.of(row).astype(np.float32), thumbnail.astype(np.float32)
-        one, other = one - one.mean(), other - other.mean()
-        scale = float(np.linalg.norm(one) * np.linalg.norm(other))
-        return float((one * other).sum() / scale) if scale > 0 else 0.0
-
-
-def _thumbnail(rgb: np.ndarray) -> np.ndarray:
-    return resize(rgb, THUMBNAIL, THUMBNAIL).mean(axis=2).round().astype(np.uint8)
+        return correlation(self.of(row), thumbnail)
 
 
 # ---- fitting

@@ -6,7 +6,7 @@ videos that one lacks, so that adding a video costs about the same however large
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
@@ -49,6 +49,7 @@ from framesearch.errors import (
 )
 from framesearch.images.keypoints import detect
 from framesearch.images.pixels import BLANK_QUALITY, decode_jpeg
+from framesearch.images.sameness import identical, look
 from framesearch.index import TRAINING_ROWS, FrameIndex, type_for
 from framesearch.records import FrameRole, IndexBuild, VideoStatus
 from framesearch.settings import Settings
@@ -85,9 +86,9 @@ def videos_to_embed(model_version: str, catalogue: Catalogue, storage: Storage) 
 
 
 def embed_video(video_id: str, encoder: Encoder, model_version: str, storage: Storage) -> int:
-    """Embed a video's index frames, blank ones left out, find their local features, and store both once.
+    """Embed a video's index frames, blank ones left out and pictures that stand still once, and store that once.
 
-    Features do not depend on the model: where they are stored already, they stay. Safe to repeat.
+    Their local features, which do not depend on the model, are stored before, where they are not yet. Safe to repeat.
 
     Returns:
         How many frames were embedded.
@@ -98,16 +99,14 @@ def embed_video(video_id: str, encoder: Encoder, model_version: str, storage: St
         StorageFull: nothing was stored.
     """
     started = time.monotonic()
-    times: list[float] = []
+    store_features(video_id, storage)
+    times = _distinct_times(video_id, storage)
     vectors = [np.empty((0, encoder.dimension), np.float32)]
     with storage.open(layout.frames(video_id)) as file, storage.scratch() as scratch:
-        for frames, pictures in _batches(file, video_id):
-            times += [frame.timestamp_s for frame in frames]
+        for _, pictures in _batches(file, video_id, set(times.tolist())):
             vectors.append(encoder.embed(pictures))
         made = scratch / "embeddings.parquet"
-        embeddings = tables.Embeddings(np.array(times, np.float64), np.concatenate(vectors))
-        tables.write_embeddings(made, embeddings)
-        store_features(video_id, storage)
+        tables.write_embeddings(made, tables.Embeddings(times, np.concatenate(vectors)))
         storage.create(layout.embeddings(model_version, video_id), made)
     seconds = time.monotonic() - started
     log.info("video %s: %d frames embedded by model v%s in %.1f s", video_id, len(times), model_version, seconds)
@@ -115,8 +114,9 @@ def embed_video(video_id: str, encoder: Encoder, model_version: str, storage: St
 
 
 def store_features(video_id: str, storage: Storage) -> None:
-    """Find the local features of a video's index frames, blank ones left out, and store them once. Safe to repeat.
+    """Find the local features of a video's index frames and store them once. Safe to repeat.
 
+    Blank frames are left out, and of a picture that stands still only the first is taken: it says when the last was.
     They do not depend on the model: where they are stored already, they stay.
 
     Raises:
@@ -125,22 +125,52 @@ def store_features(video_id: str, storage: Storage) -> None:
     if storage.exists(layout.features(video_id)):
         return
     times: list[float] = []
+    until: list[float] = []
     aspects: list[float] = []
     features: list[np.ndarray] = []
+    shown: np.ndarray | None = None  # how the picture looks that may still be standing
     with storage.open(layout.frames(video_id)) as file, storage.scratch() as scratch:
         for frames, pictures in _batches(file, video_id):
-            times += [frame.timestamp_s for frame in frames]
-            aspects += [rgb.shape[1] / rgb.shape[0] for rgb in pictures]
-            features += [quantised(detect(rgb, height=FEATURE_HEIGHT, most=FEATURES)) for rgb in pictures]
+            for frame, rgb in zip(frames, pictures, strict=True):
+                looks = look(rgb)
+                if shown is not None and identical(shown, looks):
+                    until[-1] = frame.timestamp_s
+                    continue
+                shown = looks
+                times.append(frame.timestamp_s)
+                until.append(frame.timestamp_s)
+                aspects.append(rgb.shape[1] / rgb.shape[0])
+                features.append(quantised(detect(rgb, height=FEATURE_HEIGHT, most=FEATURES)))
         made = scratch / "features.parquet"
-        local = tables.LocalFeatures(np.array(times, np.float64), np.array(aspects, np.float32), features)
+        local = tables.LocalFeatures(
+            np.array(times, np.float64), np.array(until, np.float64), np.array(aspects, np.float32), features
+        )
         tables.write_features(made, local)
         storage.create(layout.features(video_id), made)
 
 
-def _batches(file: Path, video_id: str) -> Iterator[tuple[list[tables.Frame], list[np.ndarray]]]:
-    """The index frames that are not blank, with their pictures, some at a time."""
-    shown = (frame for frame in tables.read_frames(file, FrameRole.INDEX) if frame.quality >= BLANK_QUALITY)
+def _distinct_times(video_id: str, storage: Storage) -> np.ndarray:
+    """The times of the frames that have local features; features that can't be read are made again."""
+    try:
+        with storage.open(layout.features(video_id)) as file:
+            return tables.read_features(file).timestamps_s
+    except ObjectDamaged as error:
+        log.warning("the local features of video %s are made again: %s", video_id, error)
+    storage.delete(layout.features(video_id))
+    store_features(video_id, storage)
+    with storage.open(layout.features(video_id)) as file:
+        return tables.read_features(file).timestamps_s
+
+
+def _batches(
+    file: Path, video_id: str, times: Container[float] | None = None
+) -> Iterator[tuple[list[tables.Frame], list[np.ndarray]]]:
+    """The index frames that are not blank, those at some times where given, with their pictures, some at a time."""
+    shown = (
+        frame
+        for frame in tables.read_frames(file, FrameRole.INDEX)
+        if frame.quality >= BLANK_QUALITY and (times is None or frame.timestamp_s in times)
+    )
     while frames := list(islice(shown, BATCH)):
         try:
             yield frames, [decode_jpeg(frame.jpeg) for frame in frames]
@@ -260,8 +290,8 @@ class _Embedded:
                 raise ObjectDamaged(f"{file} has {embeddings.vectors.shape[1]} dimensions, not {self._dimension}")
         return embeddings
 
-    def features_of(self, video_id: str, embeddings: tables.Embeddings) -> tuple[list[np.ndarray], np.ndarray]:
-        """The local features of each embedded frame and its aspect; none, and 0, where they can't be read.
+    def features_of(self, video_id: str, embeddings: tables.Embeddings) -> tables.LocalFeatures:
+        """The local features of each embedded frame; none where they can't be read.
 
         Those that can't be read are deleted, so that the next run makes them again; until then the video is found by
         its embeddings alone.
@@ -272,7 +302,7 @@ class _Embedded:
         except (NotStored, ObjectDamaged) as error:
             log.warning("video %s is indexed without local features until the next run: %s", video_id, error)
             self._storage.delete(layout.features(video_id))
-            stored = tables.LocalFeatures(np.empty(0), np.empty(0, np.float32), [])
+            stored = tables.LocalFeatures(np.empty(0), np.empty(0), np.empty(0, np.float32), [])
         return stored.at(embeddings.timestamps_s)
 
     def readable(self, video_ids: Sequence[str]) -> dict[str, int]:
@@ -320,22 +350,24 @@ def _write(
     if base is None:
         index, trained_rows = FrameIndex.train(index_type, source.sample(added)), sum(added.values())
         videos: list[IndexedVideo] = []
-        video_of_row, timestamps_s = [np.empty(0, np.int32)], [np.empty(0, np.float64)]
+        video_of_row = [np.empty(0, np.int32)]
+        timestamps_s, until_s = [np.empty(0, np.float64)], [np.empty(0, np.float64)]
         features, counts, aspects = [np.empty(0, FEATURE)], [np.empty(0, np.int64)], [np.empty(0, np.float32)]
     else:
         index, trained_rows = base.index, base.card.trained_rows
         videos = [known[video.video_id] for video in base.videos]  # with today's titles
-        video_of_row, timestamps_s = [base.video_of_row], [base.timestamps_s]
+        video_of_row, timestamps_s, until_s = [base.video_of_row], [base.timestamps_s], [base.until_s]
         features, counts, aspects = [base.local.features], [np.diff(base.local.starts)], [base.aspects]
     for video_id in added:
         embeddings = source.of(video_id)
         index.add([embeddings.vectors])
         video_of_row.append(np.full(len(embeddings.timestamps_s), len(videos), np.int32))
         timestamps_s.append(embeddings.timestamps_s)
-        own, own_aspects = source.features_of(video_id, embeddings)
-        features += own
-        counts.append(np.array([len(found) for found in own], np.int64))
-        aspects.append(own_aspects)
+        own = source.features_of(video_id, embeddings)
+        until_s.append(own.until_s)
+        features += own.features
+        counts.append(np.array([len(found) for found in own.features], np.int64))
+        aspects.append(own.aspects)
         videos.append(known[video_id])
     parts = write_parts(
         folder,
@@ -345,6 +377,7 @@ def _write(
         aspects=np.concatenate(aspects),
         video_of_row=np.concatenate(video_of_row),
         timestamps_s=np.concatenate(timestamps_s),
+        until_s=np.concatenate(until_s),
         videos=videos,
         encoder_file=encoder_file,
     )

@@ -178,7 +178,7 @@ def _match(bundle: Bundle, place: Place, confidence: float) -> Match:
         url=link_at(video.url, timestamp_s),
         timestamp_s=timestamp_s,
         start_s=float(bundle.timestamps_s[place.first_row]),
-        end_s=float(bundle.timestamps_s[place.last_row]),
+        end_s=float(bundle.until_s[place.last_row]),
         score=place.score,
         confidence=confidence,
         box=None if place.box is None else tuple((float(x), float(y)) for x, y in place.box.round(4)),

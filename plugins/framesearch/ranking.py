@@ -249,7 +249,7 @@ def _group(bundle: Bundle, query: Query, candidates: dict[int, _Candidate], top:
     """The best candidates, each standing for its scene."""
     order = sorted(candidates.values(), key=lambda one: -one.score)
     rows = np.array([one.row for one in order], np.int64)
-    videos, times = bundle.video_of_row[rows], bundle.timestamps_s[rows]
+    videos, times, until_s = bundle.video_of_row[rows], bundle.timestamps_s[rows], bundle.until_s[rows]
     left = np.ones(len(order), bool)
     places: list[Place] = []
     while len(places) < top and left.any():
@@ -268,8 +268,8 @@ def _group(bundle: Bundle, query: Query, candidates: dict[int, _Candidate], top:
                 last_row,
             )
         )
-        start_s, end_s = bundle.timestamps_s[first_row], bundle.timestamps_s[last_row]
-        near = (times >= start_s - NEIGHBOUR_S) & (times <= end_s + NEIGHBOUR_S)
+        start_s, end_s = bundle.timestamps_s[first_row], bundle.until_s[last_row]
+        near = (until_s >= start_s - NEIGHBOUR_S) & (times <= end_s + NEIGHBOUR_S)
         left &= ~((videos == video) & near)
     return places
 

@@ -70,25 +70,28 @@ class Embeddings:
 
 @dataclass(frozen=True, slots=True)
 class LocalFeatures:
-    """The local features of a video's index frames, in time order.
+    """The local features of a video's index frames, in time order; a picture that stands still has them once.
 
     Attributes:
-        timestamps_s: float64 (N,).
+        timestamps_s: float64 (N,), of the first frame of each picture.
+        until_s: float64 (N,), of the last one that shows the same.
         aspects: float32 (N,), width by height of each frame.
         features: of each frame, FEATURE (any number,).
     """
 
     timestamps_s: np.ndarray
+    until_s: np.ndarray
     aspects: np.ndarray
     features: Sequence[np.ndarray]
 
-    def at(self, timestamps_s: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
-        """The features and the aspect (float32) of the frames at these times; none, and 0, where there is none."""
+    def at(self, timestamps_s: np.ndarray) -> "LocalFeatures":
+        """Those of the frames at these times; a frame that is not among them has no features and the aspect 0."""
         place = {float(time_s): number for number, time_s in enumerate(self.timestamps_s)}
         wanted = [place.get(float(time_s)) for time_s in timestamps_s]
         features = [np.empty(0, FEATURE) if number is None else self.features[number] for number in wanted]
         aspects = [0.0 if number is None else float(self.aspects[number]) for number in wanted]
-        return features, np.array(aspects, np.float32)
+        until_s = [t if n is None else float(self.until_s[n]) for t, n in zip(timestamps_s, wanted, strict=True)]
+        return LocalFeatures(timestamps_s, np.array(until_s, np.float64), np.array(aspects, np.float32), features)
 
 
 def write_frames(path: Path, frames: Iterable[Frame]) -> None:
@@ -193,6 +196,7 @@ def write_features(path: Path, local: LocalFeatures) -> None:
     """Write a video's local features to a new Parquet file."""
     columns = {
         "timestamp_s": pa.array(np.asarray(local.timestamps_s, np.float64)),
+        "until_s": pa.array(np.asarray(local.until_s, np.float64)),
         "aspect": pa.array(np.asarray(local.aspects, np.float32)),
         "features": pa.array([features.tobytes() for features in local.features], pa.binary()),
     }
@@ -200,14 +204,16 @@ def write_features(path: Path, local: LocalFeatures) -> None:
 
 
 def read_features(path: Path) -> LocalFeatures:
-    """Read what `write_features` wrote."""
+    """Read what `write_features` wrote, also before it knew which pictures stand still."""
     with _reading(path):
         table = pq.read_table(path)
         try:
             features = [np.frombuffer(stored, FEATURE) for stored in table["features"].to_pylist()]
         except (ValueError, TypeError) as error:
             raise KeyError(str(error)) from error
-        return LocalFeatures(table["timestamp_s"].to_numpy(), table["aspect"].to_numpy(), features)
+        times = table["timestamp_s"].to_numpy()
+        until_s = table["until_s"].to_numpy() if "until_s" in table.column_names else times
+        return LocalFeatures(times, until_s, table["aspect"].to_numpy(), features)
 
 
 def write_columns(path: Path, columns: dict[str, np.ndarray | list[str]]) -> None:

@@ -1,0 +1,25 @@
+"""Whether two frames show the same picture."""
+
+import cv2
+import numpy as np
+
+from framesearch.images.pixels import correlation, resize
+
+SIDE = 112  # pixels of what is compared
+_CELL = 7  # pixels of a cell
+_SAME_CORRELATION = 0.999
+_SAME_CELLS = 3.0  # grey levels: compression moves a cell's mean by less, a word that appears by more
+
+
+def look(rgb: np.ndarray) -> np.ndarray:
+    """What frames are compared by: uint8 (112, 112), grey, of RGB uint8 (H, W, 3)."""
+    return resize(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), SIDE, SIDE)
+
+
+def identical(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two looks are of one picture to the last word: a slide shown on, not one with a line added.
+
+    Correlation alone would pass over a new line on a slide, and differences alone over what moves in the dark.
+    """
+    cells = resize(cv2.absdiff(one, other), SIDE // _CELL, SIDE // _CELL)
+    return bool(cells.max() <= _SAME_CELLS) and correlation(one, other) > _SAME_CORRELATION
