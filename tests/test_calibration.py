@@ -36,10 +36,19 @@ def test_a_threshold_that_hangs_on_one_film_is_set_higher() -> None:
     right = np.arange(600) < 400
     films = rng.integers(0, 20, 600)
     even = prudent_score(scores, right, films, 0.99)
-    assert lowest_precise_score(scores, right, 0.99) <= even < 13
+    assert lowest_precise_score(scores, right, 0.99) <= even < 13.5
     one_misleads = scores.copy()
     one_misleads[(films == 7) & ~right] = 18  # pictures that look like another film
     assert prudent_score(one_misleads, right, films, 0.99) >= lowest_precise_score(one_misleads, right, 0.99) > even
+
+
+def test_a_threshold_stands_clear_of_wrong_answers_where_that_costs_little() -> None:
+    rng = np.random.default_rng(0)
+    scores = np.concatenate([rng.uniform(20, 40, 197), [9, 14, 17], rng.uniform(0, 8, 200)])
+    right = np.arange(400) < 200
+    threshold = prudent_score(scores, right, rng.integers(0, 20, 400), 0.99)
+    assert 17 < threshold < 21
+    assert (scores[right] >= threshold).mean() >= 0.97
 
 
 def test_a_curve_says_how_often_scores_are_right() -> None:

@@ -35,6 +35,7 @@ TWINS = 0.5  # share of a video's frames that another answers as well: recording
 STILL = 0.99  # of neighbouring frames: a still scene
 STILL_SHARE = 0.95  # of the neighbours called still that are to be
 PRUDENCE, RESAMPLES = 0.8, 200  # see `prudent_score`
+MARGIN = 0.02  # of the right answers, given up for a higher threshold
 LEAST_PAIRS = 20  # below, a share says nothing
 ENOUGH_PAIRS = 60  # so many are asked though the time is spent
 NEIGHBOURS = 3  # pairs of neighbouring frames compared for each probe
@@ -301,6 +302,8 @@ def prudent_score(scores: np.ndarray, right: np.ndarray, films: np.ndarray, prec
 
     A handful of films decides about the rest of the world's: the threshold is measured again and again on as many drawn
     from them (bootstrap by `films`, int (N,)), and the quantile `PRUDENCE` of what comes out stands, if that is higher.
+    From there it rises as far as `MARGIN` of the right answers lie: where hardly any does, films that none of these
+    resembles have the room to themselves.
     """
     threshold = lowest_precise_score(scores, right, precision)
     rows = [np.flatnonzero(films == film) for film in np.unique(films)]
@@ -309,7 +312,9 @@ def prudent_score(scores: np.ndarray, right: np.ndarray, films: np.ndarray, prec
     for _ in range(RESAMPLES):
         sample = np.concatenate([rows[film] for film in rng.integers(0, len(rows), len(rows))])
         drawn.append(lowest_precise_score(scores[sample], right[sample], precision))
-    return max(threshold, float(np.quantile(drawn, PRUDENCE)))
+    threshold = max(threshold, float(np.quantile(drawn, PRUDENCE)))
+    kept = np.sort(scores[right & (scores >= threshold)])
+    return float(kept[int(MARGIN * len(kept))]) if len(kept) else threshold
 
 
 def fit_curve(scores: np.ndarray, right: np.ndarray) -> Curve:
