@@ -87,11 +87,14 @@ def losses(
 
     With lessons also how far the similarities within the batch are from the teacher's.
     """
-    embeddings = model.get_layer("encoder")(tf.concat([views, clean], axis=0), training=training)  # (2N, D)
-    of_views, of_clean = tf.split(embeddings, 2)
-    similarities = tf.matmul(of_views, of_clean, transpose_b=True)  # (N, N): own pairs on the diagonal
+    frames = tf.shape(clean)[0]
+    embeddings = model.get_layer("encoder")(tf.concat([views, clean], axis=0), training=training)  # (VN + N, D)
+    of_views, of_clean = embeddings[:-frames], embeddings[-frames:]
+    similarities = tf.reshape(tf.matmul(of_views, of_clean, transpose_b=True), (-1, frames, frames))  # (V, N, N)
     contrast = contrast_of(similarities)
-    error = tf.reduce_mean(tf.square(model.get_layer("decoder")(of_views, training=training) - targets(clean)))
+    # One view a frame is enough for the decoder, which is a quarter of a step's work.
+    reconstructed = model.get_layer("decoder")(of_views[:frames], training=training)
+    error = tf.reduce_mean(tf.square(reconstructed - targets(clean)))
     parts = {"contrast": contrast, "reconstruction_error": error}
     loss = contrast + RECONSTRUCTION_WEIGHT * error
     if lessons is not None:
@@ -101,16 +104,20 @@ def losses(
 
 
 def contrast_of(similarities: tf.Tensor) -> tf.Tensor:
-    """Symmetric InfoNCE of cosines (N, N) between views and clean pictures, own pairs on the diagonal."""
-    own = tf.range(tf.shape(similarities)[0])
+    """Symmetric InfoNCE of cosines (V, N, N) between views and clean pictures, own pairs on the diagonals.
+
+    Views of one frame are never each other's negatives.
+    """
+    logits = similarities / TEMPERATURE
+    own = tf.broadcast_to(tf.range(tf.shape(logits)[-1]), tf.shape(logits)[:-1])
     return 0.5 * tf.reduce_mean(
-        tf.nn.sparse_softmax_cross_entropy_with_logits(own, similarities / TEMPERATURE)
-        + tf.nn.sparse_softmax_cross_entropy_with_logits(own, tf.transpose(similarities) / TEMPERATURE)
+        tf.nn.sparse_softmax_cross_entropy_with_logits(own, logits)
+        + tf.nn.sparse_softmax_cross_entropy_with_logits(own, tf.linalg.matrix_transpose(logits))
     )
 
 
 def distillation(similarities: tf.Tensor, lessons: tf.Tensor) -> tf.Tensor:
-    """The mean squared difference of cosines (N, N) between views and clean pictures from the teacher's.
+    """The mean squared difference of cosines (V, N, N) between views and clean pictures from the teacher's.
 
     The teacher says how alike the clean pictures of a batch are, whatever the dimension of its embeddings: a view
     should be as near to each of them as its own frame is. Relational distillation (Park et al. 2019,
@@ -127,11 +134,12 @@ FAMILY = Family(
     build=build,
     losses=losses,
     augments=True,
-    batch=96,
-    passes=20,
+    batch=64,
+    passes=14,
     learning_rate=1.5e-3,
     weight_decay=1e-4,
     warmup_steps=60,
     clip=5.0,
     teachable=True,
+    views=2,
 )

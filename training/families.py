@@ -26,8 +26,9 @@ class Family:
         height, width: of the pictures it takes.
         build: a new model with weights drawn from Keras' seed.
         losses: what is minimised, named, with its sum under "loss": (model, views, clean pictures, lessons, training)
-            -> scalars. Views and clean pictures are uint8 (N, height, width, 3), row by row of the same frames;
-            lessons are a teacher's unit-norm embeddings of them, float32 (N, T), or None where nobody teaches.
+            -> scalars. Clean pictures are uint8 (N, height, width, 3), views uint8 (V N, height, width, 3): first
+            one of each frame, in the same order, then another of each; lessons are a teacher's unit-norm embeddings
+            of the clean pictures, float32 (N, T), or None where nobody teaches.
         augments: whether views are augmented; else they are the clean pictures themselves.
         batch: frames a step (fewer where there are few).
         passes: how often a frame is seen in `FRAMESEARCH_TRAINING_MINUTES` at its default.
@@ -35,6 +36,7 @@ class Family:
         weight_decay: of AdamW; 0 makes it Adam.
         clip: the largest global norm of a gradient, None for any.
         teachable: whether its losses make use of lessons.
+        views: V, of each frame of a batch, where they are augmented.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Family:
     warmup_steps: int
     clip: float | None
     teachable: bool = False
+    views: int = 1
 
 
 def families() -> dict[str, Family]:

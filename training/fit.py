@@ -29,7 +29,7 @@ RECENT_STEPS = 15  # whose median is the step time
 AHEAD = 3  # batches prepared while the device computes
 
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray | None]
-"""Views and clean pictures, uint8 (N, side, side, 3), and lessons, float32 (N, T), of the same frames."""
+"""Views, uint8 (V N, side, side, 3), clean pictures, uint8 (N, side, side, 3), and lessons, float32 (N, T)."""
 
 
 @dataclass(slots=True)
@@ -231,7 +231,9 @@ def _batch(
 def _views(family: Family, dataset: Dataset, frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     if not family.augments:
         return dataset.clean[frames]
-    return np.stack([view(dataset.pictures[frame], family.height, rng) for frame in frames])
+    return np.stack(
+        [view(dataset.pictures[frame], family.height, rng) for _ in range(family.views) for frame in frames]
+    )
 
 
 class _BatchFeed:
