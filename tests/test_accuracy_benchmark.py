@@ -19,6 +19,7 @@ from benchmarks.accuracy.footage import Footage, WrongChoice, held_out, read_foo
 from benchmarks.accuracy.gallery import Gallery, read_gallery
 from benchmarks.accuracy.homes import has_index, settings_of
 from benchmarks.accuracy.homes import open_library as open_footage
+from benchmarks.accuracy.limits import limits
 from benchmarks.accuracy.marking import Marks, difference, figures, intervals, mark, pooled_precision, threshold_at_p90
 from benchmarks.accuracy.queries import Base, choose_bases, cut_frames
 from benchmarks.accuracy.systems import FlatSearch, Place, Reply
@@ -358,6 +359,15 @@ def test_another_copy_of_the_film_is_the_right_video(bases, gallery, footage):
     assert not marks.strict[0, 0, 0]
 
 
+def test_what_the_footage_allows_falls_with_what_is_stored(bases, gallery):
+    allowed = limits(bases[0], gallery)
+    assert 0 < allowed.nearest_s < 0.3
+    assert allowed.alike > 0.7
+    shuffled = replace(gallery, thumbnails=np.roll(gallery.thumbnails, len(gallery) // 3, axis=0))
+    assert limits(bases[0], shuffled).alike < allowed.alike / 2
+    assert np.isnan(limits([], gallery).alike)
+
+
 def test_the_right_answer_at_rank_three_counts_for_r5_only(bases, gallery, footage):
     base = bases[0][0]
     wrong = next(v for f, v in zip(gallery.files, gallery.video_ids, strict=True) if footage.film_of(f) != base.film)
@@ -465,6 +475,7 @@ def test_from_a_folder_to_the_report(own_home, folder, encoder_file, empty_datab
     assert told["systems"]["SSCD"]["figures"]["falsely_found"] == 1  # it always answers
     thinned = told["systems"]["SSCD, one a second"]["figures"]["bytes_per_frame"]
     assert thinned < told["systems"]["SSCD"]["figures"]["bytes_per_frame"]
+    assert 0 < told["protocol"]["alike"] <= 1
     assert "| framesearch | **" in page.read_text()
     assert {file.name for file in page.parent.glob("*.png")} == {
         "recall_by_transform.png",

@@ -38,6 +38,7 @@ class Setting:
         frames, hours: of the library.
         frames_an_hour, frames_a_moving_hour, frames_a_still_hour: stored, of all its videos, of those that move nearly
             all the time, of those that hardly do; NaN where there is none.
+        nearest_s, alike: see `limits`.
         severity_steps: kind and step of each column of the results' severities.
     """
 
@@ -54,6 +55,8 @@ class Setting:
     frames_a_moving_hour: float
     frames_a_still_hour: float
     absent_peers: tuple[str, ...]
+    nearest_s: float
+    alike: float
     severity_steps: tuple[tuple[str, str], ...] = ()
 
 
@@ -121,6 +124,9 @@ def markdown(told: dict, results: Sequence[Result], setting: Setting) -> str:
         "95 % intervals over base frames in brackets.",
         "",
         *_main_table(told),
+        "",
+        f"What the footage allows: the stored frame nearest to a base frame is {setting.nearest_s:.2f} s away (median), "
+        f"and the most alike of all is the moment for {_p(setting.alike)} of the base frames before they are distorted.",
         "",
         *_saying_table(told, results),
         "",

@@ -12,6 +12,7 @@ from benchmarks.accuracy.ablation import WITHOUT, AblatedSystem
 from benchmarks.accuracy.asking import EarlierSystem, ask
 from benchmarks.accuracy.footage import WrongChoice, fingerprint, held_out, read_footage
 from benchmarks.accuracy.gallery import MOVING, STILL, Gallery, read_gallery
+from benchmarks.accuracy.limits import limits
 from benchmarks.accuracy.marking import mark
 from benchmarks.accuracy.queries import QuerySet, choose_bases
 from benchmarks.accuracy.systems import FlatSearch, FramesearchSystem, System
@@ -68,6 +69,7 @@ def run(asked: argparse.Namespace) -> Path:
         )
         for system, answered in zip(chosen, answers, strict=True)
     ]
+    allowed = limits(inside, gallery)
     setting = report.Setting(
         folder=asked.folder.resolve().name,
         transforms=queries.name,
@@ -82,6 +84,8 @@ def run(asked: argparse.Namespace) -> Path:
         frames_a_moving_hour=gallery.frames_an_hour(least=MOVING),
         frames_a_still_hour=gallery.frames_an_hour(most=STILL),
         absent_peers=tuple(missing),
+        nearest_s=allowed.nearest_s,
+        alike=allowed.alike,
         severity_steps=tuple((kind, step) for kind, steps in transforms.SEVERITIES.items() for step in steps),
     )
     folder = asked.report or kept / "report"
