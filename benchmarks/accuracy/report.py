@@ -125,8 +125,9 @@ def markdown(told: dict, results: Sequence[Result], setting: Setting) -> str:
         "",
         *_main_table(told),
         "",
-        f"What the footage allows: the stored frame nearest to a base frame is {setting.nearest_s:.2f} s away (median), "
-        f"and the most alike of all is the moment for {_p(setting.alike)} of the base frames before they are distorted.",
+        f"What the footage allows: the stored frame nearest to a base frame is {setting.nearest_s:.2f} s away "
+        f"(median), and the most alike of all is the moment for {_p(setting.alike)} of the base frames before they are "
+        "distorted.",
         "",
         *_saying_table(told, results),
         "",
