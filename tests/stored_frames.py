@@ -1,5 +1,6 @@
 """Catalogue and storage as ingest leaves them, without decoding any video: textured frames that drift with time."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 
@@ -44,9 +45,14 @@ def store_video(
     url: str | None = None,
     still: bool = False,
     quality: float = 0.9,
+    shown: Callable[[float], np.ndarray] | None = None,
     playlist: str = "https://films.example/list",
 ) -> None:
-    """Take a video into catalogue and storage: index frames every half second, a probe frame every three."""
+    """Take a video into catalogue and storage: index frames every half second, a probe frame every three.
+
+    Args:
+        shown: what it shows at a time, if not `picture`.
+    """
     listed = [ListedVideo(v.video_id, v.url, v.title, v.duration_s) for v in catalogue.videos(playlist=playlist)]
     video = ListedVideo(video_id, url or f"https://films.example/{video_id}", title or f"Film {video_id}", seconds)
     catalogue.record_listing(
@@ -55,7 +61,12 @@ def store_video(
     times = [(k / 2, FrameRole.INDEX) for k in range(int(seconds * 2))]
     times += [(k * 3 + 1.25, FrameRole.PROBE) for k in range(int(seconds / 3))]
     frames = [
-        tables.Frame(time_s, encode_jpeg(picture(seed, time_s, still=still), 90), role, quality)
+        tables.Frame(
+            time_s,
+            encode_jpeg(picture(seed, time_s, still=still) if shown is None else shown(time_s), 90),
+            role,
+            quality,
+        )
         for time_s, role in sorted(times)
     ]
     with storage.scratch() as scratch:

@@ -14,7 +14,7 @@ from framesearch.bundle import Bundle
 from framesearch.codebook import places_in, places_of
 from framesearch.images.keypoints import Keypoints, detect
 from framesearch.images.overlay import NO_LIKENESS, Likeness, compare, filling, prepared
-from framesearch.images.views import MIRRORED, mirror, views
+from framesearch.images.views import MIRRORED, TURNED, mirror, views
 from framesearch.local_index import Matches
 from framesearch.placement import Alignment, align
 
@@ -275,9 +275,14 @@ def _group(bundle: Bundle, query: Query, candidates: dict[int, _Candidate], top:
 
 
 def _view_name(query: Query, candidate: _Candidate) -> str:
-    """The view whose embedding won, or the direction in which the placement was found."""
+    """The view whose embedding won, or the direction in which the placement was found, where that is another."""
     name = query.names[candidate.view]
-    if candidate.alignment is None or candidate.direction == _direction(query, candidate.view):
+    if candidate.alignment is None:
+        return name
+    (across, _, _), (down, _, _) = candidate.alignment.affine
+    if abs(np.degrees(np.arctan2(down, across))) > 45:
+        return f"{TURNED} and {MIRRORED}" if candidate.direction else TURNED
+    if candidate.direction == _direction(query, candidate.view):
         return name
     return MIRRORED if candidate.direction else "original"
 

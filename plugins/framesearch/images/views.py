@@ -9,6 +9,7 @@ import numpy as np
 from framesearch.images.pixels import resize
 
 MIRRORED = "mirrored"  # part of the name of every view that is
+TURNED = "turned"  # no view of its own: local features find a picture however it was turned
 
 _SAME = 14  # levels of 255: how far noise and compression move a plain border's colour
 _OUTLIERS = 0.03  # share of a line's pixels that may differ: dust, ringing, a logo's edge
