@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,7 +19,8 @@ from typer.testing import CliRunner
 
 from framesearch import layout
 from framesearch.bundle import current_index_id
-from framesearch.cli import app, clock
+from framesearch.cli import also_in, app, clock
+from framesearch.records import Match
 from framesearch.settings import settings
 
 
@@ -57,7 +59,8 @@ def test_answers_a_picture_in_one_line_of_json(call: Any, published: Library, tm
     assert (answer["query"], answer["found"], answer["view"]) == (str(query), True, "original")
     assert len(answer["matches"]) == 3
     best = answer["matches"][0]
-    assert list(best) == ["video_id", "title", "url", "timestamp_s", "start_s", "end_s", "score", "confidence", "box"]
+    keys = "video_id", "title", "url", "timestamp_s", "start_s", "end_s", "score", "confidence", "box", "repeats"
+    assert tuple(best) == keys
     assert best["video_id"] == "v2"
     assert best["timestamp_s"] == pytest.approx(4.3, abs=0.5)
 
@@ -68,6 +71,17 @@ def test_answers_people_in_words(call: Any, published: Library, tmp_path: Path) 
     assert "shot [1].png" in result.stdout
     assert "0:04" in result.stdout
     assert "Film v2" in result.stdout
+
+
+def test_tells_people_where_else_the_picture_stands(call: Any, published: Library, tmp_path: Path) -> None:
+    store_video(published.catalogue, published.storage, "again", seed=2, title="Again [2]")
+    published.publish()
+    query = write(tmp_path / "shot.png", picture(2, 4.3))
+    best, below = call(published, "search", query).stdout.splitlines()[1:3]
+    assert re.fullmatch(r" +\d+%  +0:04  (Film v2|Again \[2\]) +https://films.example/(v2|again)", best)
+    assert re.fullmatch(r" +also in: (Film v2|Again \[2\]) at 0:04", below)
+    (answer,) = lines(call(published, "search", query, "--json"))
+    assert [match["repeats"] for match in answer["matches"][:2]] == [None, 0]
 
 
 def test_a_bad_picture_costs_no_other(call: Any, published: Library, tmp_path: Path) -> None:
@@ -203,3 +217,14 @@ def test_every_command_explains_itself(call: Any, command: str, library: Library
 )
 def test_writes_times_as_people_do(seconds: float, written: str) -> None:
     assert clock(seconds) == written
+
+
+def test_names_each_video_once() -> None:
+    def match(video_id: str, at_s: float) -> Match:
+        return Match(video_id, f"Film {video_id}", "", at_s, at_s, at_s, 20.0, 0.9)
+
+    lead = match("a", 10)
+    assert also_in(lead, [match("b", 11), match("a", 62), match("b", 40), match("c", 3723)]) == (
+        "also at 1:02; also in: Film b at 0:11 and 0:40, Film c at 1:02:03"
+    )
+    assert also_in(lead, [match("a", 62), match("a", 90)]) == "also at 1:02 and 1:30"

@@ -6,21 +6,23 @@ Heavy libraries are loaded by the command that needs them, so that `--help` and 
 import logging
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.cells import cell_len
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from framesearch import model_commands
 from framesearch.errors import FramesearchError, ImageUnreadable
-from framesearch.records import Answer, VideoStatus
+from framesearch.records import Answer, Match, VideoStatus
 from framesearch.terminal import err, out, printable, sentences, write_line
+
+_TITLE_WIDTH = 48  # columns that titles share: what follows a longer one is out of line
 
 app = typer.Typer(
     help="Which video is this picture from, and when?",
@@ -111,15 +113,29 @@ def _tell(path: Path, answer: Answer) -> None:
         out.print(f"  not found. {answer.reason}" + ("  Nearest:" if answer.matches else ""))
     if not answer.matches:
         return
-    table = Table(box=None, padding=(0, 2, 0, 2), show_header=False)
-    for match in answer.matches:
-        at = clock(match.timestamp_s)
-        still = match.end_s - match.start_s >= 1
-        span = f"{clock(match.start_s)}-{clock(match.end_s)}" if still else ""
-        table.add_row(
-            f"{match.confidence:.0%}", at, escape(match.title), f"[dim]{span}[/]", f"[dim]{escape(match.url)}[/]"
-        )
-    out.print(table)
+    groups = answer.groups()
+    width = min(_TITLE_WIDTH, max(cell_len(printable(lead.title)) for lead, _ in groups))
+    for lead, repeats in groups:
+        title = printable(lead.title)
+        title += " " * (width - cell_len(title))
+        still = lead.end_s - lead.start_s >= 1
+        span = f"  {clock(lead.start_s)}-{clock(lead.end_s)}" if still else ""
+        beside = f"[dim]{span}  {escape(printable(lead.url))}[/]"
+        out.print(f"  {lead.confidence:>4.0%}  {clock(lead.timestamp_s):>7}  {escape(title)}{beside}")
+        if repeats:
+            out.print(f"  {'':>13}  [dim]{escape(also_in(lead, repeats))}[/]")
+
+
+def also_in(lead: Match, repeats: Sequence[Match]) -> str:
+    """Where else a match's picture stands: "also at 1:02; also in: Another film at 0:11 and 0:40, Third at 2:00"."""
+    times: dict[str, list[str]] = {}
+    titles: dict[str, str] = {}
+    for match in repeats:
+        times.setdefault(match.video_id, []).append(clock(match.timestamp_s))
+        titles[match.video_id] = printable(match.title)
+    here = times.pop(lead.video_id, [])
+    there = ", ".join(f"{titles[video_id]} at {' and '.join(at)}" for video_id, at in times.items())
+    return "; ".join([*([f"also at {' and '.join(here)}"] if here else []), *([f"also in: {there}"] if there else [])])
 
 
 def clock(seconds: float) -> str:

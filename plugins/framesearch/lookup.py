@@ -14,6 +14,7 @@ from framesearch.errors import FramesearchError, NoIndex, NotStored
 from framesearch.images.pixels import BLANK_QUALITY, quality
 from framesearch.ranking import Place, rank, read_query
 from framesearch.records import Answer, Match
+from framesearch.repeats import first_shown
 from framesearch.settings import Settings
 from framesearch.storage import open_storage
 from framesearch.stored_pictures import StoredPictures
@@ -141,12 +142,13 @@ class Finder:
 
         if quality(rgb) < BLANK_QUALITY:
             return answer(False, (), None, "The picture is blank or nearly so: every video has frames like it.")
-        places = rank(bundle, read_query(bundle, rgb), top, self._pictures.of(bundle))
+        pictures = self._pictures.of(bundle)
+        places = rank(bundle, read_query(bundle, rgb), top, pictures)
         matches: list[Match] = []
-        for place in places:
+        for place, first in zip(places, first_shown(places, pictures), strict=True):
             confidence = (calibration.further if matches else calibration.first)(place.score)
             confidence = min(confidence, matches[-1].confidence) if matches else confidence
-            matches.append(_match(bundle, place, confidence))
+            matches.append(_match(bundle, place, confidence, first))
         found = bool(places) and places[0].score >= calibration.found_score
         view = places[0].view if places else None
         reason = None if found else "Nothing in the library looks enough like the picture to be sure."
@@ -169,7 +171,7 @@ class Finder:
         return next((video for video in self._bundle().videos if video.video_id == video_id), None)
 
 
-def _match(bundle: Bundle, place: Place, confidence: float) -> Match:
+def _match(bundle: Bundle, place: Place, confidence: float, repeats: int | None) -> Match:
     video = bundle.videos[place.video]
     timestamp_s = float(bundle.timestamps_s[place.row])
     return Match(
@@ -182,6 +184,7 @@ def _match(bundle: Bundle, place: Place, confidence: float) -> Match:
         score=place.score,
         confidence=confidence,
         box=None if place.box is None else tuple((float(x), float(y)) for x, y in place.box.round(4)),
+        repeats=repeats,
     )
 
 

@@ -147,6 +147,8 @@ class Match:
         confidence: calibrated probability that this match is right, 0 to 1.
         box: where the frame's corners (upper left, then clockwise) lie in the picture that was asked, as shares of its
             width and height; beyond 0 to 1 where that shows a part only. None where no placement was found.
+        repeats: the place, in `Answer.matches`, of the first match that shows the same picture (another encode, a
+            shared intro, a recap); None where this is the first, see `framesearch.repeats`.
     """
 
     video_id: str
@@ -158,6 +160,7 @@ class Match:
     score: float
     confidence: float
     box: tuple[tuple[float, float], ...] | None = None
+    repeats: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,3 +180,10 @@ class Answer:
     elapsed_ms: float
     index_id: str
     reason: str | None = None
+
+    def groups(self) -> list[tuple[Match, list[Match]]]:
+        """The matches by what they show: the first of each picture and those that repeat it, both in rank order."""
+        repeating: dict[int, list[Match]] = {}
+        for number, match in enumerate(self.matches):
+            repeating.setdefault(number if match.repeats is None else match.repeats, []).append(match)
+        return [(shown[0], shown[1:]) for shown in repeating.values()]

@@ -35,11 +35,11 @@ def filling(query_aspect: float, frame_aspect: float) -> np.ndarray:
     return np.array([[query_aspect / frame_aspect, 0, 0], [0, 1, 0]], np.float64)
 
 
-def prepared(rgb: np.ndarray) -> np.ndarray:
-    """A query as `compare` takes it: grey float32 (120, W), smoothed as warped frames are."""
-    width = max(8, round(rgb.shape[1] * HEIGHT / rgb.shape[0]))
-    shrinks = rgb.shape[0] > HEIGHT
-    small = cv2.resize(rgb, (width, HEIGHT), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+def prepared(rgb: np.ndarray, height: int = HEIGHT) -> np.ndarray:
+    """A query as `compare` takes it: grey float32 (height, W), smoothed as warped frames are."""
+    width = max(8, round(rgb.shape[1] * height / rgb.shape[0]))
+    shrinks = rgb.shape[0] > height
+    small = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
     return cv2.GaussianBlur(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32), (0, 0), 1.0)
 
 
