@@ -4,6 +4,9 @@ The loss is InfoNCE within the batch (van den Oord et al. 2018, https://arxiv.or
 between two views as in SimCLR, https://arxiv.org/abs/2002.05709) plus the denoising reconstruction. Pooling is GeM
 (Radenović et al. 2017, https://arxiv.org/abs/1711.02512) beside a coarse layout, so that the embedding knows both what
 is in the picture and roughly where. 1.26 million parameters ship.
+
+A step takes two views of each frame: a clean picture costs as much to embed as a view and teaches less, so that it had
+better serve more than one. docs/encoders.md says what else was tried.
 """
 
 import keras

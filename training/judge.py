@@ -113,8 +113,8 @@ class Comparison:
     high: float
 
 
-def plan_exam(catalogue: Catalogue, storage: Storage, most: int = MAX_PROBES) -> Plan:
-    """Choose gallery and probe frames: of each video one probe frame, then a second of each, up to so many.
+def plan_exam(catalogue: Catalogue, storage: Storage, most: int | None = None) -> Plan:
+    """Choose gallery and probe frames: of each video one probe frame, then a second of each, up to `most` (`MAX_PROBES`).
 
     Reads times only, no pictures. Blank frames are neither asked nor answered.
 
@@ -150,7 +150,7 @@ def plan_exam(catalogue: Catalogue, storage: Storage, most: int = MAX_PROBES) ->
     turns = sorted((turn, order) for order, times in enumerate(probes.values()) for turn in range(len(times)))
     chosen: list[list[float]] = [[] for _ in probes]
     ordered = list(probes.values())
-    for turn, order in turns[:most]:
+    for turn, order in turns[: MAX_PROBES if most is None else most]:
         chosen[order].append(ordered[order][turn])
     return Plan(tuple(probes), tuple(tuple(sorted(times)) for times in chosen))
 
