@@ -114,9 +114,12 @@ class Comparison:
 
 
 def plan_exam(catalogue: Catalogue, storage: Storage, most: int | None = None) -> Plan:
-    """Choose gallery and probe frames: of each video one probe frame, then a second of each, up to `most` (`MAX_PROBES`).
+    """Choose gallery and probe frames: of each video one probe frame, then a second of each, up to so many.
 
     Reads times only, no pictures. Blank frames are neither asked nor answered.
+
+    Args:
+        most: probe frames; `MAX_PROBES` where not said.
 
     Raises:
         NotEnoughFrames: no probe frame is stored.
