@@ -15,7 +15,7 @@ from pathlib import Path
 from stand_in_encoder import encoder_file
 from synthetic_library import SyntheticLibrary
 
-from framesearch import indexing
+from framesearch import embedding, indexing
 from framesearch.encoder import Encoder
 
 ADDED = 3  # videos, one after the other; the median counts
@@ -46,8 +46,8 @@ def main() -> None:
                 library.list_videos(number + 1, asked.rows)
                 library.store_frames(number, asked.rows)
                 marks = [time.perf_counter()]
-                for video_id in indexing.videos_to_embed("1", catalogue, storage):
-                    indexing.embed_video(video_id, encoder, "1", storage)
+                for video_id in embedding.videos_to_embed("1", catalogue, storage):
+                    embedding.embed_video(video_id, encoder, "1", storage)
                 marks.append(time.perf_counter())
                 build = indexing.build_index("1", encoder_path, catalogue, storage, library.settings)
                 marks.append(time.perf_counter())

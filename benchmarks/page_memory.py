@@ -24,7 +24,7 @@ from playwright.sync_api import sync_playwright
 from stand_in_encoder import encoder_file
 from synthetic_library import SyntheticLibrary, picture
 
-from framesearch import indexing
+from framesearch import embedding, indexing
 from framesearch.encoder import Encoder
 
 LIMIT_MB = 500
@@ -63,7 +63,7 @@ def main() -> None:
         for number in range(videos):
             if number < REAL:
                 library.store_frames(number, 500)
-                indexing.embed_video(f"video{number}", runtime, "1", library.storage)
+                embedding.embed_video(f"video{number}", runtime, "1", library.storage)
             else:
                 library.store_embeddings(number, 500, runtime.dimension)
                 library.store_features(number, 500)

@@ -8,8 +8,8 @@ import numpy as np
 
 from framesearch import layout, tables
 from framesearch.catalogue import Catalogue, open_catalogue
+from framesearch.embedding import FEATURES
 from framesearch.images.pixels import encode_jpeg
-from framesearch.indexing import FEATURES
 from framesearch.records import FrameCounts, FrameRole, ListedVideo, PlaylistListing
 from framesearch.settings import Settings
 from framesearch.storage import Storage, open_storage

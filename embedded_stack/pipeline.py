@@ -221,8 +221,9 @@ def missing_step(settings: Settings) -> str | None:
     Mends what a stack that was killed half-way leaves behind: an asset that was never announced.
     """
     from framesearch.catalogue import open_catalogue  # these take seconds to import: not before they are needed
+    from framesearch.embedding import videos_to_embed
     from framesearch.errors import FramesearchError, NoChampion
-    from framesearch.indexing import current_build, videos_to_embed
+    from framesearch.indexing import current_build
     from framesearch.layout import embeddings_of
     from framesearch.records import VideoStatus
     from framesearch.registry import Registry

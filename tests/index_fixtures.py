@@ -26,19 +26,29 @@ class Library:
     encoder_file: Path
 
     def embed(self, version: str = "1") -> list[str]:
-        from framesearch import indexing
+        from framesearch import embedding
         from framesearch.encoder import Encoder
 
-        waiting = indexing.videos_to_embed(version, self.catalogue, self.storage)
+        waiting = embedding.videos_to_embed(version, self.catalogue, self.storage)
         encoder = Encoder(self.encoder_file)
         for video_id in waiting:
-            indexing.embed_video(video_id, encoder, version, self.storage)
+            embedding.embed_video(video_id, encoder, version, self.storage)
         return waiting
 
     def build(self, version: str = "1") -> IndexBuild:
         from framesearch import indexing
 
         return indexing.build_index(version, self.encoder_file, self.catalogue, self.storage, self.settings)
+
+    def videos_of(self, index_id: str) -> list[str]:
+        from framesearch.bundle import open_bundle
+
+        return [video.video_id for video in open_bundle(self.storage, index_id).videos]
+
+    def damage(self, path: str) -> None:
+        """Cut an object off in the middle."""
+        file = self.storage.root / path
+        file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
 
     def publish(self, version: str = "1") -> IndexBuild:
         """Embed what is missing, build and publish."""

@@ -1,4 +1,4 @@
-"""Embedding, building and publishing: incremental, checked, safe to repeat, and one bad video costs no other."""
+"""Building and publishing: incremental, checked, safe to repeat, and one bad video costs no other."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,85 +11,12 @@ from thumbnail_encoder import write_thumbnail_encoder
 
 from framesearch import indexing, layout, tables
 from framesearch.bundle import current_index_id, open_bundle, read_card, stored_index_ids
-from framesearch.encoder import Encoder
-from framesearch.errors import IndexIncompatible, NoIndex, NothingToIndex, NotStored, ObjectDamaged, PointerMoved
-from framesearch.records import FrameRole, PlaylistListing
+from framesearch.errors import IndexIncompatible, NoIndex, NothingToIndex, PointerMoved
+from framesearch.records import PlaylistListing
 
 
 def current(library: Library) -> str | None:
     return current_index_id(library.storage)[0]
-
-
-def videos_of(library: Library, index_id: str) -> list[str]:
-    return [video.video_id for video in open_bundle(library.storage, index_id).videos]
-
-
-def damage(library: Library, path: str) -> None:
-    file = library.storage.root / path
-    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-
-
-# ---- embed
-
-
-def test_embeds_the_index_frames_of_each_video_once(library: Library) -> None:
-    assert library.embed() == ["v0", "v1", "v2"]
-    with library.storage.open(layout.embeddings("1", "v1")) as file:
-        embeddings = tables.read_embeddings(file)
-    with library.storage.open(layout.frames("v1")) as file:
-        times, _ = tables.read_frame_times(file, FrameRole.INDEX)
-    assert embeddings.timestamps_s.tolist() == times.tolist()
-    assert np.linalg.norm(embeddings.vectors, axis=1) == pytest.approx(1, abs=1e-4)
-    assert library.embed() == []
-
-
-def test_another_model_version_embeds_anew(library: Library) -> None:
-    library.embed("1")
-    assert indexing.videos_to_embed("2", library.catalogue, library.storage) == ["v0", "v1", "v2"]
-
-
-def test_blank_frames_are_not_embedded(library: Library) -> None:
-    store_video(library.catalogue, library.storage, "black", seed=5, quality=0.0)
-    encoder = Encoder(library.encoder_file)
-    assert indexing.embed_video("black", encoder, "1", library.storage) == 0
-    assert "black" not in indexing.videos_to_embed("1", library.catalogue, library.storage)
-    assert "black" in videos_of(library, library.publish().index_id)
-
-
-def test_embedding_twice_keeps_the_first(library: Library) -> None:
-    library.embed()
-    path = library.storage.root / layout.embeddings("1", "v0")
-    before = path.read_bytes()
-    assert indexing.embed_video("v0", Encoder(library.encoder_file), "1", library.storage) == 24
-    assert path.read_bytes() == before
-
-
-def test_damaged_frames_name_the_video_and_cost_no_other(library: Library) -> None:
-    damage(library, layout.frames("v1"))
-    with pytest.raises(ObjectDamaged, match=r"v1\.parquet is damaged"):
-        library.embed()
-    assert indexing.embed_video("v2", Encoder(library.encoder_file), "1", library.storage) == 24
-    assert videos_of(library, library.build().index_id) == ["v0", "v2"]
-
-
-def test_a_picture_that_is_no_picture_names_the_video(library: Library) -> None:
-    frame = tables.Frame(0.0, b"no jpeg", FrameRole.INDEX, 0.9)
-    library.storage.delete(layout.frames("v1"))
-    with library.storage.scratch() as scratch:
-        tables.write_frames(scratch / "frames", [frame])
-        library.storage.create(layout.frames("v1"), scratch / "frames")
-    with pytest.raises(ObjectDamaged, match=r"video v1 are damaged.*ingest the video again"):
-        indexing.embed_video("v1", Encoder(library.encoder_file), "1", library.storage)
-
-
-def test_frames_that_are_not_stored_are_said(library: Library) -> None:
-    with pytest.raises(NotStored):
-        indexing.embed_video("absent", Encoder(library.encoder_file), "1", library.storage)
-
-
-def test_waits_for_frames_before_embedding(library: Library) -> None:
-    library.storage.delete(layout.frames("v1"))
-    assert library.embed() == ["v0", "v2"]
 
 
 # ---- build
@@ -159,15 +86,6 @@ def test_a_picture_that_stands_still_is_stored_once(library: Library) -> None:
         assert tables.read_embeddings(file).timestamps_s.tolist() == [0.0, 6.0]
 
 
-def test_damaged_features_are_made_again_with_the_embeddings(library: Library) -> None:
-    library.embed()
-    damage(library, layout.features("v1"))
-    library.storage.delete(layout.embeddings("1", "v1"))
-    assert library.embed() == ["v1"]
-    with library.storage.open(layout.features("v1")) as file:
-        assert len(tables.read_features(file).features) == 24
-
-
 def test_local_features_are_kept_from_model_to_model(library: Library) -> None:
     library.publish("1")
     file = library.storage.root / layout.features("v0")
@@ -178,7 +96,7 @@ def test_local_features_are_kept_from_model_to_model(library: Library) -> None:
 
 def test_damaged_features_cost_one_video_its_features_for_one_build(library: Library) -> None:
     library.embed()
-    damage(library, layout.features("v1"))
+    library.damage(layout.features("v1"))
     bundle = open_bundle(library.storage, library.build().index_id)
     rows = bundle.rows_of(1)
     assert bundle.videos[1].video_id == "v1"
@@ -192,7 +110,7 @@ def test_a_vanished_video_stays_searchable(library: Library) -> None:
     listing = PlaylistListing("https://films.example/list", "Films", kept)
     assert library.catalogue.record_listing(listing, NOW).vanished == ("v1",)
     store_video(library.catalogue, library.storage, "v3", seed=3)
-    assert videos_of(library, library.publish().index_id) == ["v0", "v1", "v2", "v3"]
+    assert library.videos_of(library.publish().index_id) == ["v0", "v1", "v2", "v3"]
 
 
 def test_a_new_title_makes_a_new_bundle(library: Library) -> None:
@@ -218,11 +136,11 @@ def test_a_new_model_version_starts_over(library: Library, tmp_path: Path) -> No
 
 def test_a_damaged_published_bundle_is_replaced_by_a_whole_one(library: Library) -> None:
     first = library.publish()
-    damage(library, layout.bundle(first.index_id) + layout.BUNDLE_FAISS)
+    library.damage(layout.bundle(first.index_id) + layout.BUNDLE_FAISS)
     second = library.publish()
     assert second.index_id != first.index_id
     assert current(library) == second.index_id
-    assert videos_of(library, second.index_id) == ["v0", "v1", "v2"]
+    assert library.videos_of(second.index_id) == ["v0", "v1", "v2"]
 
 
 def test_a_damaged_pointer_is_set_anew(library: Library) -> None:
@@ -233,10 +151,10 @@ def test_a_damaged_pointer_is_set_anew(library: Library) -> None:
 
 def test_damaged_embeddings_cost_one_video_one_build(library: Library) -> None:
     library.embed()
-    damage(library, layout.embeddings("1", "v1"))
-    assert videos_of(library, library.publish().index_id) == ["v0", "v2"]
+    library.damage(layout.embeddings("1", "v1"))
+    assert library.videos_of(library.publish().index_id) == ["v0", "v2"]
     assert library.embed() == ["v1"]
-    assert videos_of(library, library.publish().index_id) == ["v0", "v2", "v1"]
+    assert library.videos_of(library.publish().index_id) == ["v0", "v2", "v1"]
 
 
 def test_its_quantiser_is_fitted_anew_when_it_has_outgrown_it(
@@ -316,7 +234,7 @@ def test_of_two_builds_upon_the_same_one_the_second_must_build_again(library: Li
 def test_a_damaged_bundle_is_not_published(library: Library) -> None:
     library.embed()
     build = library.build()
-    damage(library, layout.bundle(build.index_id) + layout.BUNDLE_ENCODER)
+    library.damage(layout.bundle(build.index_id) + layout.BUNDLE_ENCODER)
     with pytest.raises(IndexIncompatible):
         indexing.publish(build.index_id, library.catalogue, library.storage)
     assert current(library) is None
@@ -350,7 +268,7 @@ def test_rolls_back_one_at_a_time_or_to_any(library: Library) -> None:
 
 def test_does_not_roll_back_to_a_damaged_bundle(library: Library) -> None:
     _, second, third = three_bundles(library)
-    damage(library, layout.bundle(second) + layout.BUNDLE_FAISS)
+    library.damage(layout.bundle(second) + layout.BUNDLE_FAISS)
     with pytest.raises(IndexIncompatible):
         indexing.roll_back(library.storage, library.catalogue)
     assert current(library) == third
@@ -366,7 +284,7 @@ def test_the_next_build_after_a_roll_back_holds_everything(library: Library) -> 
     indexing.roll_back(library.storage, library.catalogue, first)
     build = library.publish()
     assert current(library) == build.index_id
-    assert videos_of(library, build.index_id) == ["v0", "v1", "v2", "v3", "v4"]
+    assert library.videos_of(build.index_id) == ["v0", "v1", "v2", "v3", "v4"]
 
 
 def test_keeps_the_newest_bundles_and_the_published_one(library: Library) -> None:

@@ -8,7 +8,7 @@ import pytest
 from generated_videos import draw_video
 from training_fixtures import register_version
 
-from framesearch import indexing, layout
+from framesearch import embedding, layout
 from framesearch.catalogue import open_catalogue
 from framesearch.errors import TrainingFailed
 from framesearch.lookup import Finder
@@ -100,14 +100,14 @@ def test_a_playlist_that_cannot_be_listed_costs_no_other(with_champion: Settings
 
 
 def test_damaged_frames_cost_one_video(with_champion: Settings, films: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = indexing.embed_video
+    real = embedding.embed_video
 
     def embed(video_id: str, *rest: object) -> int:
         if video_id == open_catalogue(with_champion).videos()[-1].video_id:
             (Path(with_champion.storage) / layout.frames(video_id)).write_bytes(b"garbage")
         return real(video_id, *rest)
 
-    monkeypatch.setattr(indexing, "embed_video", embed)
+    monkeypatch.setattr(embedding, "embed_video", embed)
     report = run(with_champion, films)
     assert (report.embedded, report.published) == (1, True)
     assert "is damaged" in report.left_out["film [1]"]

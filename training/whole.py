@@ -13,11 +13,11 @@ import numpy as np
 
 from framesearch import layout, tables
 from framesearch.bundle import Bundle, Card, IndexedVideo
+from framesearch.embedding import store_features
 from framesearch.encoder import Encoder
 from framesearch.errors import NotStored, ObjectDamaged
 from framesearch.images.distortions import DISTORTIONS
 from framesearch.index import FrameIndex, type_for
-from framesearch.indexing import store_features
 from framesearch.local_index import LocalIndex
 from framesearch.ranking import rank, read_query
 from framesearch.storage import Storage

@@ -1,16 +1,15 @@
-"""From stored frames to a published index: embed, build, check, publish, roll back, clean.
+"""From embeddings to a published index: build, check, publish, roll back, clean.
 
-Embeddings are stored once a video and model version. A new bundle starts from the published one and takes in only the
+A new bundle starts from the published one and takes in only the
 videos that one lacks, so that adding a video costs about the same however large the catalogue is.
 """
 
 import logging
 import time
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -35,11 +34,9 @@ from framesearch.bundle import (
 )
 from framesearch.calibration import calibrate
 from framesearch.catalogue import Catalogue
-from framesearch.codebook import quantised
-from framesearch.encoder import BATCH, Encoder
+from framesearch.encoder import Encoder
 from framesearch.errors import (
     FramesearchError,
-    ImageUnreadable,
     IndexIncompatible,
     NoIndex,
     NothingToIndex,
@@ -47,11 +44,9 @@ from framesearch.errors import (
     ObjectDamaged,
     PointerMoved,
 )
-from framesearch.images.keypoints import detect
-from framesearch.images.pixels import BLANK_QUALITY, decode_jpeg
-from framesearch.images.sameness import identical, look
+from framesearch.images.pixels import decode_jpeg
 from framesearch.index import TRAINING_ROWS, FrameIndex, type_for
-from framesearch.records import FrameRole, IndexBuild, VideoStatus
+from framesearch.records import IndexBuild
 from framesearch.settings import Settings
 from framesearch.storage import Storage
 from framesearch.tables import FEATURE
@@ -65,120 +60,7 @@ CALIBRATION_S = 60.0  # at most, of a build
 CHECKED_ROWS = 64
 CHECKED_SIMILARITY = 0.98  # of a stored frame, embedded again, with its own row: quantisation costs less
 CHECKED_SHARE = 0.95
-FEATURES = 80  # local features of a frame that are kept, 10 bytes each
-FEATURE_HEIGHT = 180  # pixels: the scale at which they are looked for
 ABANDONED = timedelta(days=1)  # an incomplete bundle of this age is of a build that died
-
-
-# ---- embed
-
-
-def videos_to_embed(model_version: str, catalogue: Catalogue, storage: Storage) -> list[str]:
-    """Ids of the videos whose frames are stored but not yet embedded by this model version, in order of discovery.
-
-    Those whose local features are missing are among them.
-    """
-    stored = {layout.video_id_of(path) for path in storage.list(layout.FRAMES)}
-    embedded = {layout.video_id_of(path) for path in storage.list(layout.embeddings_of(model_version))}
-    embedded &= {layout.video_id_of(path) for path in storage.list(layout.FEATURES)}
-    ready = (video.video_id for video in catalogue.videos(VideoStatus.READY))
-    return [video_id for video_id in ready if video_id in stored and video_id not in embedded]
-
-
-def embed_video(video_id: str, encoder: Encoder, model_version: str, storage: Storage) -> int:
-    """Embed a video's index frames, blank ones left out and pictures that stand still once, and store that once.
-
-    Their local features, which do not depend on the model, are stored before, where they are not yet. Safe to repeat.
-
-    Returns:
-        How many frames were embedded.
-
-    Raises:
-        NotStored: its frames are not in storage.
-        ObjectDamaged: its frames can't be read.
-        StorageFull: nothing was stored.
-    """
-    started = time.monotonic()
-    store_features(video_id, storage)
-    times = _distinct_times(video_id, storage)
-    vectors = [np.empty((0, encoder.dimension), np.float32)]
-    with storage.open(layout.frames(video_id)) as file, storage.scratch() as scratch:
-        for _, pictures in _batches(file, video_id, set(times.tolist())):
-            vectors.append(encoder.embed(pictures))
-        made = scratch / "embeddings.parquet"
-        tables.write_embeddings(made, tables.Embeddings(times, np.concatenate(vectors)))
-        storage.create(layout.embeddings(model_version, video_id), made)
-    seconds = time.monotonic() - started
-    log.info("video %s: %d frames embedded by model v%s in %.1f s", video_id, len(times), model_version, seconds)
-    return len(times)
-
-
-def store_features(video_id: str, storage: Storage) -> None:
-    """Find the local features of a video's index frames and store them once. Safe to repeat.
-
-    Blank frames are left out, and of a picture that stands still only the first is taken: it says when the last was.
-    They do not depend on the model: where they are stored already, they stay.
-
-    Raises:
-        NotStored, ObjectDamaged, StorageFull: as `embed_video`.
-    """
-    if storage.exists(layout.features(video_id)):
-        return
-    times: list[float] = []
-    until: list[float] = []
-    aspects: list[float] = []
-    features: list[np.ndarray] = []
-    shown: np.ndarray | None = None  # how the picture looks that may still be standing
-    with storage.open(layout.frames(video_id)) as file, storage.scratch() as scratch:
-        for frames, pictures in _batches(file, video_id):
-            for frame, rgb in zip(frames, pictures, strict=True):
-                looks = look(rgb)
-                if shown is not None and identical(shown, looks):
-                    until[-1] = frame.timestamp_s
-                    continue
-                shown = looks
-                times.append(frame.timestamp_s)
-                until.append(frame.timestamp_s)
-                aspects.append(rgb.shape[1] / rgb.shape[0])
-                features.append(quantised(detect(rgb, height=FEATURE_HEIGHT, most=FEATURES)))
-        made = scratch / "features.parquet"
-        local = tables.LocalFeatures(
-            np.array(times, np.float64), np.array(until, np.float64), np.array(aspects, np.float32), features
-        )
-        tables.write_features(made, local)
-        storage.create(layout.features(video_id), made)
-
-
-def _distinct_times(video_id: str, storage: Storage) -> np.ndarray:
-    """The times of the frames that have local features; features that can't be read are made again."""
-    try:
-        with storage.open(layout.features(video_id)) as file:
-            return tables.read_features(file).timestamps_s
-    except ObjectDamaged as error:
-        log.warning("the local features of video %s are made again: %s", video_id, error)
-    storage.delete(layout.features(video_id))
-    store_features(video_id, storage)
-    with storage.open(layout.features(video_id)) as file:
-        return tables.read_features(file).timestamps_s
-
-
-def _batches(
-    file: Path, video_id: str, times: Container[float] | None = None
-) -> Iterator[tuple[list[tables.Frame], list[np.ndarray]]]:
-    """The index frames that are not blank, those at some times where given, with their pictures, some at a time."""
-    shown = (
-        frame
-        for frame in tables.read_frames(file, FrameRole.INDEX)
-        if frame.quality >= BLANK_QUALITY and (times is None or frame.timestamp_s in times)
-    )
-    while frames := list(islice(shown, BATCH)):
-        try:
-            yield frames, [decode_jpeg(frame.jpeg) for frame in frames]
-        except ImageUnreadable as error:
-            raise ObjectDamaged(
-                f"the frames of video {video_id} are damaged ({error}): delete {layout.frames(video_id)} "
-                "and ingest the video again"
-            ) from error
 
 
 # ---- build

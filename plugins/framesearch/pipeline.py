@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
-from framesearch import indexing, ingest, trainer
+from framesearch import embedding, indexing, ingest, trainer
 from framesearch.catalogue import Catalogue, open_catalogue
 from framesearch.encoder import Encoder
 from framesearch.errors import FramesearchError, NoChampion, NotEnoughFrames
@@ -171,13 +171,13 @@ def _index(
     report: LineReport,
 ) -> None:
     encoder_file = Registry(settings).encoder_file(champion.version)
-    waiting = indexing.videos_to_embed(champion.version, catalogue, storage)
+    waiting = embedding.videos_to_embed(champion.version, catalogue, storage)
     titles = catalogue.titles(waiting)
     with start_step("Embedding frames", len(waiting)) as step:
         encoder = Encoder(encoder_file)
         for video_id in waiting:
             try:
-                indexing.embed_video(video_id, encoder, champion.version, storage)
+                embedding.embed_video(video_id, encoder, champion.version, storage)
                 report.embedded += 1
             except FramesearchError as error:
                 report.left_out[titles[video_id]] = str(error)

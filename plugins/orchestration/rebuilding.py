@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow.sdk import Metadata
 
-from framesearch import indexing
+from framesearch import embedding, indexing
 from framesearch.catalogue import open_catalogue
 from framesearch.encoder import Encoder
 from framesearch.registry import Registry
@@ -41,7 +41,7 @@ def _encoder_file(champion: Mapping[str, Any]) -> Path:
 def videos_to_embed(champion: Mapping[str, Any]) -> list[list[str]]:
     """The videos that the champion has not embedded yet: one a task, several where they are very many."""
     catalogue, storage = open_catalogue(settings()), open_storage(settings())
-    videos = indexing.videos_to_embed(champion["model_version"], catalogue, storage)
+    videos = embedding.videos_to_embed(champion["model_version"], catalogue, storage)
     size = -(-len(videos) // SLICE) or 1
     return [list(videos[start : start + size]) for start in range(0, len(videos), size)]
 
@@ -50,7 +50,7 @@ def embed_videos(video_ids: Sequence[str], champion: Mapping[str, Any]) -> dict[
     """Embed the frames of these videos; how many they are."""
     storage, version = open_storage(settings()), champion["model_version"]
     encoder = Encoder(_encoder_file(champion))
-    frames = sum(indexing.embed_video(video_id, encoder, version, storage) for video_id in video_ids)
+    frames = sum(embedding.embed_video(video_id, encoder, version, storage) for video_id in video_ids)
     return {"videos": len(video_ids), "frames": frames}
 
 
