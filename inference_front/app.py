@@ -5,10 +5,12 @@ import re
 from contextlib import suppress
 from urllib.parse import quote
 
+import numpy as np
 import streamlit as st
 
 from framesearch.bundle import Card
 from framesearch.errors import FramesearchError, ImageUnreadable, IndexIncompatible, NoIndex
+from framesearch.images.outline import centre, outlined, part_of, share
 from framesearch.images.pixels import encode_jpeg, fit_height
 from framesearch.images.query import SUFFIXES, read_picture
 from framesearch.records import Answer, Match
@@ -20,6 +22,8 @@ VIEWS = {
     "mirrored": "after mirroring the picture",
     "trimmed": "after cutting the picture's borders",
     "trimmed and mirrored": "after cutting the picture's borders and mirroring it",
+    "turned": "after turning the picture",
+    "turned and mirrored": "after turning and mirroring the picture",
 }
 STYLE = """
 <style>
@@ -32,6 +36,10 @@ STYLE = """
 .fs-muted { color: #5b6b6b; font-size: .88rem; }
 .fs-bar { height: 6px; border-radius: 3px; background: #e3e9e9; margin: .35rem 0 .1rem; }
 .fs-bar > div { height: 6px; border-radius: 3px; background: #0b6e69; }
+.fs-also { font-size: .88rem; font-weight: 600; }
+[class*="st-key-also-"] { gap: 0; }
+[class*="st-key-also-"] button { padding: .15rem 0; min-height: 0; text-align: left; justify-content: flex-start; }
+[class*="st-key-also-"] button p { font-size: .88rem; overflow-wrap: anywhere; }
 </style>
 """
 
@@ -87,35 +95,70 @@ def ask_for_picture() -> None:
     st.chat_input(
         "… or click here and paste one (Ctrl+V)", accept_file=True, file_type=kinds, key="paste", on_submit=take_paste
     )
-    if st.session_state.get("query") is not None:
-        st.image(encode_jpeg(fit_height(st.session_state.query, 360), 85), caption="Your picture", width="stretch")
+
+
+def show_query(match: Match | None) -> None:
+    """The searcher's own picture and, of the match that is shown, which part of it was recognised."""
+    shown = fit_height(st.session_state.query, 360)
+    part = part_of(match.box) if match is not None and match.box is not None else None
+    if part is None:
+        st.image(encode_jpeg(shown, 85), caption="Your picture", width="stretch")
+    else:
+        caption = "Your picture; outlined: what was recognised"
+        st.image(encode_jpeg(outlined(shown, part), 85), caption=caption, width="stretch")
+
+
+def where(part: np.ndarray) -> str:
+    """What an outline shows, in words."""
+    x, y = centre(part)
+    down, across = _third(y, "upper", "lower"), _third(x, "left", "right")
+    place = "middle" if not down and not across else f"{down} {across or 'middle'}".strip()
+    return f"Recognised in the {place} part of your picture, {share(part):.0%} of it."
+
+
+def _third(at: float, first: str, last: str) -> str:
+    return first if at < 0.4 else last if at > 0.6 else ""
 
 
 # ---- what was found
 
 
+def shown_match(answer: Answer) -> int | None:
+    """Which match is in the player: the chosen one, the best where it is sure enough, else none."""
+    chosen = min(st.session_state.get("chosen") or 0, len(answer.matches) - 1)
+    return chosen if answer.matches and (answer.found or chosen) else None
+
+
 def show_answer(answer: Answer) -> None:
-    """The ranked matches, or why there is none."""
+    """The ranked matches, those of the same picture together, or why there is none."""
     if not answer.found:
         st.warning(f"**Not found in the library.** {answer.reason}", icon=":material/search_off:")
     if not answer.matches:
         return
-    chosen = min(st.session_state.get("chosen", 0), len(answer.matches) - 1)
-    if answer.found or chosen:
-        show_player(answer.matches[chosen], answer)
+    shown = shown_match(answer)
+    place = {match: number for number, match in enumerate(answer.matches)}
+    groups = [[lead, *repeats] for lead, repeats in answer.groups()]
+    if shown is not None:
+        match = answer.matches[shown]
+        show_player(match, answer if shown == 0 else None)
+        group = next(group for group in groups if match in group)
+        show_others(match, [other for other in group if other is not match], place)
     st.subheader("All matches" if answer.found else "The nearest there is", divider="gray")
     columns = st.columns(2)
-    for number, match in enumerate(answer.matches):
+    for number, group in enumerate(groups):
         with columns[number % 2].container(border=True):
-            show_match(number, match, playing=number == chosen and (answer.found or chosen > 0))
+            show_group(group, place, None if shown is None else answer.matches[shown])
 
 
-def show_player(match: Match, answer: Answer) -> None:
-    """The video, playing from the second of a match."""
+def show_player(match: Match, best_of: Answer | None) -> None:
+    """The video, playing from the second of a match. `best_of` is the answer whose best match it is."""
     facts(match, best=True)
-    repaired = VIEWS.get(answer.view or "")
-    if repaired:
-        st.html(f'<span class="fs-muted">Found {repaired}.</span>')
+    repaired = VIEWS.get((best_of.view if best_of else None) or "")
+    part = part_of(match.box) if match.box is not None else None
+    how = [f"Found {repaired}."] if repaired else []
+    how += [where(part)] if part is not None else []
+    if how:
+        st.html(f'<span class="fs-muted">{" ".join(how)}</span>')
     video = finder().video(match.video_id)
     address = player_address(video, st.context.url or "http://localhost/") if video else None
     if address:
@@ -128,15 +171,54 @@ def show_player(match: Match, answer: Answer) -> None:
             st.caption("The video can't be played here; this is the frame that was found.")
 
 
-def show_match(number: int, match: Match, *, playing: bool) -> None:
-    """One match as a card."""
+def show_group(group: list[Match], place: dict[Match, int], shown: Match | None) -> None:
+    """A match as a card and, unless the player shows the same picture, where else that stands."""
+    lead = group[0]
     still, text = st.columns([2, 3], vertical_alignment="center")
     with still:
-        show_still(match)
+        show_still(lead)
     with text:
-        facts(match)
-        label = "Shown above" if playing else f"Show {clock(match.timestamp_s)}"
-        st.button(label, key=f"play-{number}", on_click=play, args=(number,), disabled=playing, type="tertiary")
+        facts(lead)
+        label = "Shown above" if lead is shown else f"Show {clock(lead.timestamp_s)}"
+        st.button(
+            label,
+            key=f"play-{place[lead]}",
+            on_click=play,
+            args=(place[lead],),
+            disabled=lead is shown,
+            type="tertiary",
+        )
+    if shown not in group:
+        show_others(lead, group[1:], place)
+    elif len(group) > 1:
+        st.html(f'<span class="fs-also">{appears(lead, group[1:])}</span>')
+
+
+def show_others(match: Match, others: list[Match], place: dict[Match, int]) -> None:
+    """Where else the picture of a match stands, each to be played."""
+    if not others:
+        return
+    with st.container(key=f"also-{place[match]}"):
+        st.html(f'<span class="fs-also">{appears(match, others)}</span>')
+        for other in others:
+            title = "this video" if other.video_id == match.video_id else plain(other.title)
+            st.button(
+                f"Show {title} at {clock(other.timestamp_s)}",
+                key=f"also-play-{place[other]}",
+                on_click=play,
+                args=(place[other],),
+                type="tertiary",
+                icon=":material/play_circle:",
+            )
+
+
+def appears(match: Match, others: list[Match]) -> str:
+    """How often a picture appears: "Appears in 3 videos, 2 times in this one"."""
+    here = 1 + sum(other.video_id == match.video_id for other in others)
+    videos = len({one.video_id for one in (match, *others)})
+    if videos == 1:
+        return f"Appears {here} times in this video"
+    return f"Appears in {videos} videos" + (f", {here} times in this one" if here > 1 else "")
 
 
 def play(number: int) -> None:
@@ -229,6 +311,7 @@ def page() -> None:
     asked, answered = st.columns([1, 2], gap="large")
     with asked:
         ask_for_picture()
+    answer: Answer | None = None
     with answered:
         if st.session_state.get("trouble"):
             st.error(plain(st.session_state.trouble), icon=":material/broken_image:")
@@ -236,9 +319,14 @@ def page() -> None:
             st.info("Drop or paste a screenshot: cropped, mirrored or with borders, as you have it.")
         else:
             try:
-                show_answer(finder().search(st.session_state.query))
+                answer = finder().search(st.session_state.query)
+                show_answer(answer)
             except FramesearchError as error:
                 st.error(plain(str(error)))
+    if st.session_state.get("query") is not None:
+        with asked:  # after the answer, which says what to outline
+            number = shown_match(answer) if answer is not None else None
+            show_query(answer.matches[number] if answer is not None and number is not None else None)
     footer(card)
 
 

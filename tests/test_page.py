@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 import pytest
 from index_fixtures import Library, open_library
+from leafy_pictures import leaves
 from playwright.sync_api import Page, expect, sync_playwright
 from stored_frames import picture, store_video
 from streamlit.testing.v1 import AppTest
@@ -54,6 +55,11 @@ def said(page: AppTest) -> str:
     """All that the page says, titles included."""
     texts = [element.value for kind in (page.info, page.warning, page.error, page.caption) for element in kind]
     return "\n".join(map(str, [*texts, *(element.proto.body for element in page.get("html"))]))
+
+
+def pictures_said(page: AppTest) -> str:
+    """The captions of all pictures."""
+    return "\n".join(picture.caption for element in page.get("image") for picture in element.proto.imgs)
 
 
 def ask(page: AppTest, content: bytes, name: str = "shot.png") -> AppTest:
@@ -117,6 +123,50 @@ def test_strangers_titles_are_shown_as_they_are(published: Library, open_page: A
     assert "&lt;img src=x onerror=alert(1)&gt; [a](javascript:alert(1)) **b** :red[c]" in shown
     assert "<img" not in shown
     assert 'href="javascript' not in shown
+
+
+def test_a_picture_of_several_videos_is_one_answer(published: Library, open_page: Any) -> None:
+    store_video(published.catalogue, published.storage, "again", seed=2, title="[Again]")
+    published.publish()
+    page = ask(open_page(published), png(picture(2, 4.2)))
+    assert "Appears in 2 videos" in said(page)
+    other = page.button(key="also-play-1")
+    assert other.label in (r"Show \[Again\] at 00:04", "Show Film v2 at 00:04")
+    other.click().run()
+    assert not page.exception
+    shown = next(body for body in (element.proto.body for element in page.get("html")) if "fs-title fs-best" in body)
+    first, second = ("[Again]", "Film v2") if "Again" in other.label else ("Film v2", "[Again]")
+    assert first in shown
+    assert second in page.button(key="also-play-0").label.replace("\\", "")  # and back again
+
+
+def test_says_how_often_a_picture_appears_in_one_video(published: Library, open_page: Any) -> None:
+    """A film whose first seconds are shown again at its end."""
+    store_video(
+        published.catalogue,
+        published.storage,
+        "recap",
+        seed=0,
+        shown=lambda time_s: leaves(int(time_s % 8)),
+        seconds=16,
+    )
+    published.publish()
+    page = ask(open_page(published), png(leaves(3)))
+    assert "Appears 2 times in this video" in said(page)
+    assert any(re.match(r"Show this video at 00:(03|11)", button.label) for button in page.button)
+
+
+def test_outlines_what_was_recognised_and_says_it(published: Library, open_page: Any) -> None:
+    store_video(published.catalogue, published.storage, "leaves", seed=0, shown=lambda time_s: leaves(int(time_s)))
+    published.publish()
+    website = np.full((400, 700, 3), 240, np.uint8)
+    website[200:380, 360:680] = leaves(4)
+    page = ask(open_page(published), png(website))
+    assert "Recognised in the lower right part of your picture, 2" in said(page)
+    assert "outlined: what was recognised" in pictures_said(page)
+    page = ask(page, png(leaves(4)))
+    assert "Recognised in" not in said(page)
+    assert "outlined" not in pictures_said(page)
 
 
 def test_shows_the_match_though_its_frame_is_gone(published: Library, open_page: Any) -> None:
@@ -252,7 +302,7 @@ def test_a_person_uploads_a_picture_and_sees_the_video_at_the_second(
     expect(video).to_be_visible()
     browser_page.wait_for_function("document.querySelector('video').readyState >= 1", timeout=30_000)
     assert video.evaluate("v => [v.error, Math.floor(v.currentTime)]") == [None, 7]
-    expect(browser_page.get_by_text("5 videos · 120 frames")).to_be_visible()
+    expect(browser_page.get_by_text("5 videos · 98 frames")).to_be_visible()
     # Another match is played instead.
     browser_page.get_by_role("button", name=re.compile("^Show \\d")).last.click()
     expect(browser_page.locator(".fs-best")).to_have_text(re.compile(r"Film v\d"), timeout=30_000)
@@ -286,7 +336,7 @@ def test_an_open_page_follows_the_index_and_stops_when_told(library: Library, br
         expect(browser_page.get_by_text("3 videos · 72 frames")).to_be_visible(timeout=30_000)
         store_video(library.catalogue, library.storage, "v9", seed=9)
         library.publish()
-        expect(browser_page.get_by_text("4 videos · 74 frames")).to_be_visible(timeout=30_000)
+        expect(browser_page.get_by_text("4 videos · 96 frames")).to_be_visible(timeout=30_000)
         assert running.stop() in (0, -signal.SIGTERM)
     finally:
         running.process.kill()
