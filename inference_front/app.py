@@ -3,6 +3,7 @@
 import html
 import re
 from contextlib import suppress
+from dataclasses import replace
 from urllib.parse import quote
 
 import numpy as np
@@ -140,8 +141,9 @@ def show_answer(answer: Answer) -> None:
     groups = [[lead, *repeats] for lead, repeats in answer.groups()]
     if shown is not None:
         match = answer.matches[shown]
-        show_player(match, answer if shown == 0 else None)
         group = next(group for group in groups if match in group)
+        # A repeat is as sure as the first of its picture: its own confidence is that of a rival.
+        show_player(replace(match, confidence=group[0].confidence), answer if shown == 0 else None)
         show_others(match, [other for other in group if other is not match], place)
     st.subheader("All matches" if answer.found else "The nearest there is", divider="gray")
     columns = st.columns(2)

@@ -130,13 +130,15 @@ def test_a_picture_of_several_videos_is_one_answer(published: Library, open_page
     published.publish()
     page = ask(open_page(published), png(picture(2, 4.2)))
     assert "Appears in 2 videos" in said(page)
-    other = page.button(key="also-play-1")
+    other, sure = page.button(key="also-play-1"), re.search(r"\d+% sure", said(page))
     assert other.label in (r"Show \[Again\] at 00:04", "Show Film v2 at 00:04")
     other.click().run()
     assert not page.exception
     shown = next(body for body in (element.proto.body for element in page.get("html")) if "fs-title fs-best" in body)
     first, second = ("[Again]", "Film v2") if "Again" in other.label else ("Film v2", "[Again]")
     assert first in shown
+    assert sure is not None
+    assert sure[0] in shown  # the same picture is as sure wherever it stands
     assert second in page.button(key="also-play-0").label.replace("\\", "")  # and back again
 
 
