@@ -20,7 +20,7 @@ from benchmarks.accuracy.gallery import Gallery, read_gallery
 from benchmarks.accuracy.homes import has_index, settings_of
 from benchmarks.accuracy.homes import open_library as open_footage
 from benchmarks.accuracy.limits import limits
-from benchmarks.accuracy.marking import Marks, difference, figures, intervals, mark, pooled_precision, threshold_at_p90
+from benchmarks.accuracy.marking import Marks, difference, figures, intervals, mark, threshold_at_p90
 from benchmarks.accuracy.queries import Base, choose_bases, cut_frames
 from benchmarks.accuracy.systems import FlatSearch, Place, Reply
 from benchmarks.accuracy.transforms import SEVERITIES, TRANSFORMS
@@ -342,9 +342,9 @@ def test_a_frame_that_looks_the_same_is_right_but_not_strictly(bases, gallery, f
 
 
 def marking_thumbnail(base: Base) -> np.ndarray:
-    from training.judge import thumbnail
+    from framesearch.images.sameness import look
 
-    return thumbnail(base.rgb())
+    return look(base.rgb())
 
 
 def test_another_copy_of_the_film_is_the_right_video(bases, gallery, footage):
@@ -407,19 +407,6 @@ def test_found_and_falsely_found_are_told_apart():
     assert told["found_right_video"] == pytest.approx(2 / 3)
     assert told["falsely_found"] == 0.5
     assert told["found_precision"] == 0.5
-
-
-def test_precision_is_pooled_over_all_queries_and_distractors():
-    # Sorted: right, right, distractor, right, and one never answered: precisions 1, 1, 2/3, 3/4.
-    curve = pooled_precision(np.array([0.9, 0.8, 0.6, -np.inf, 0.7]), np.array([1, 1, 1, 0, 0], bool), positives=4)
-    assert curve.average == pytest.approx((1 + 1 + 3 / 4) / 4)
-    assert curve.recall == 0.5
-    assert curve.threshold == 0.8
-
-
-def test_among_ties_wrong_answers_come_first():
-    curve = pooled_precision(np.array([0.5, 0.5]), np.array([True, False]), positives=1)
-    assert curve.average == 0.5
 
 
 def test_the_threshold_at_p90_is_a_confidence_and_infinite_where_nothing_is_that_precise():

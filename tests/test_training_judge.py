@@ -12,6 +12,7 @@ from framesearch.catalogue import open_catalogue
 from framesearch.encoder import Encoder
 from framesearch.errors import NotEnoughFrames
 from framesearch.images.distortions import DISTORTIONS
+from framesearch.images.sameness import look
 from framesearch.settings import Settings
 from framesearch.storage import open_storage
 from training import judge
@@ -92,18 +93,10 @@ def test_in_a_still_scene_any_second_is_right_but_only_its_own_strictly(tmp_path
 
 
 def test_pictures_that_nobody_could_tell_apart_look_alike():
-    one = judge.thumbnail(picture(1, 2.0))
+    one = look(picture(1, 2.0))
     brighter = np.clip(one.astype(int) + 3, 0, 255).astype(np.uint8)
-    thumbnails = np.stack([one, brighter, judge.thumbnail(picture(1, 3.0)), judge.thumbnail(picture(2, 2.0))])
+    thumbnails = np.stack([one, brighter, look(picture(1, 3.0)), look(picture(2, 2.0))])
     assert judge.looks_alike(thumbnails, one).tolist() == [True, True, False, False]
-
-
-def test_precision_is_pooled_over_all_queries_with_wrong_ones_first_among_ties():
-    scores = np.array([0.9, 0.8, 0.8, 0.7, 0.1])
-    right = np.array([True, True, False, True, False])
-    micro_ap, recall_at_p90 = judge.pooled_precision(scores, right, positives=4)
-    assert micro_ap == pytest.approx((1 / 1 + 2 / 3 + 3 / 4) / 4)
-    assert recall_at_p90 == pytest.approx(1 / 4)
 
 
 def test_a_long_video_is_not_all_that_counts(tmp_path, sharp, monkeypatch):

@@ -14,7 +14,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from framesearch import layout
@@ -23,9 +22,11 @@ from framesearch.encoder import Encoder
 from framesearch.errors import ImageUnreadable, NotEnoughFrames, NotStored, ObjectDamaged
 from framesearch.images.distortions import DISTORTIONS, distorted
 from framesearch.images.pixels import BLANK_QUALITY, decode_jpeg
+from framesearch.images.sameness import look
 from framesearch.records import FrameRole, VideoStatus
 from framesearch.storage import Storage
 from framesearch.tables import read_frame_times, read_frames, read_frames_at
+from training.precision import pooled_precision
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,6 @@ BATCH = 64
 RANKS = 5
 ON_TIME_S = 1.0
 SAME_LOOKS = 0.998
-THUMBNAIL = 112
 RESAMPLES = 2000
 
 
@@ -179,7 +179,7 @@ def examine(plan: Plan, storage: Storage, encoders: Sequence[Encoder]) -> Exam:
                         gallery.add(rgb)
                         video.append(number)
                         timestamps_s.append(frame.timestamp_s)
-                        thumbnails.append(thumbnail(rgb))
+                        thumbnails.append(look(rgb))
         except (NotStored, ObjectDamaged, ImageUnreadable) as error:  # what was read of it is still good
             log.warning("judging leaves the rest of %s out: %s", video_id, error)
     probes: list[Probe] = []
@@ -246,14 +246,8 @@ class _Embedded:
         return tuple(np.concatenate(done) for done in self._done)
 
 
-def thumbnail(rgb: np.ndarray) -> np.ndarray:
-    """What looks are compared by: uint8 (112, 112), grey."""
-    grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
-    return cv2.resize(grey, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
-
-
 def looks_alike(thumbnails: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Which of the thumbnails (N, 112, 112) look the same as the other one: bool (N,)."""
+    """Which of the thumbnails (N, 112, 112), see `sameness.look`, look the same as the other one: bool (N,)."""
     ours = thumbnails.reshape(len(thumbnails), -1).astype(np.float32)
     ours -= ours.mean(axis=1, keepdims=True)
     theirs = other.reshape(-1).astype(np.float32) - other.mean(dtype=np.float32)
@@ -283,7 +277,7 @@ def mark(exam: Exam, encoder: int) -> Marks:
     strict = in_video & (errors_s <= ON_TIME_S)
     same = np.stack(
         [
-            looks_alike(exam.thumbnails[answers[number]], thumbnail(exam.probes[number // kinds].rgb))
+            looks_alike(exam.thumbnails[answers[number]], look(exam.probes[number // kinds].rgb))
             for number in range(len(queries))
         ]
     )
@@ -300,24 +294,11 @@ def mark(exam: Exam, encoder: int) -> Marks:
     distractors = foreign_score[~np.isnan(foreign_score)]
     scores = np.concatenate([score, distractors])
     truths = np.concatenate([first, np.zeros(len(distractors), bool)])
-    metrics["micro_ap"], metrics["recall_at_p90"] = pooled_precision(scores, truths, len(queries))
+    pooled = pooled_precision(scores, truths, len(queries))
+    metrics["micro_ap"], metrics["recall_at_p90"] = pooled.average, pooled.recall
     by_transform = first.reshape(-1, kinds)
     metrics |= {f"r1/{name}": float(by_transform[:, k].mean()) for k, name in enumerate(DISTORTIONS)}
     return Marks(by_transform, answers, metrics)
-
-
-def pooled_precision(scores: np.ndarray, right: np.ndarray, positives: int) -> tuple[float, float]:
-    """Micro average precision (ISC2021), and the largest recall at a precision of at least .9.
-
-    All first answers are pooled and sorted by score, wrong ones first among ties; `positives` are all that could be
-    right, those that were missed included.
-    """
-    order = np.lexsort((right, -scores))
-    hits = right[order]
-    precision = np.cumsum(hits) / np.arange(1, len(hits) + 1)
-    recall = np.cumsum(hits) / positives
-    sure = recall[precision >= 0.9]
-    return float((precision * hits).sum() / positives), float(sure.max()) if len(sure) else 0.0
 
 
 def compare(challenger: np.ndarray, champion: np.ndarray, confidence: float) -> Comparison:

@@ -17,13 +17,14 @@ from framesearch.embedding import store_features
 from framesearch.encoder import Encoder
 from framesearch.errors import NotStored, ObjectDamaged
 from framesearch.images.distortions import DISTORTIONS
+from framesearch.images.sameness import look
 from framesearch.index import FrameIndex, type_for
 from framesearch.local_index import LocalIndex
 from framesearch.ranking import rank, read_query
 from framesearch.storage import Storage
 from framesearch.stored_pictures import StoredPictures
 from framesearch.tables import FEATURE
-from training.judge import ON_TIME_S, SEED, Exam, looks_alike, query_picture, thumbnail
+from training.judge import ON_TIME_S, SEED, Exam, looks_alike, query_picture
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +114,7 @@ def _mark(exam: Exam, bundle: Bundle, each: int, storage: Storage) -> WholeMarks
     same_video = np.zeros_like(right)
     errors_s: list[float] = []
     for number, probe in enumerate(exam.probes):
-        truth = thumbnail(probe.rgb)
+        truth = look(probe.rgb)
         for turn in range(each):
             kind = KINDS[order[(number * each + turn) % len(KINDS)]]
             query = read_query(bundle, query_picture(probe, kind, exam.video_ids[probe.video]))

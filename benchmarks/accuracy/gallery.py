@@ -11,9 +11,9 @@ from benchmarks.accuracy.footage import fingerprint
 from benchmarks.accuracy.homes import Library
 from framesearch import layout, tables
 from framesearch.images.pixels import BLANK_QUALITY, decode_jpeg
+from framesearch.images.sameness import look
 from framesearch.records import FrameRole
 from framesearch.storage import open_storage
-from training.judge import thumbnail
 
 MOVING, STILL = 3.0, 1.5  # stored frames a second: at least, at most
 
@@ -82,7 +82,7 @@ def read_gallery(library: Library) -> Gallery:
         for timestamp_s, rgb in _usable_frames(library, video_id):
             video.append(number)
             timestamps_s.append(timestamp_s)
-            thumbnails.append(thumbnail(rgb))
+            thumbnails.append(look(rgb))
     looks = np.stack(thumbnails)
     seconds = sum(record.duration_s or 0.0 for record in library.videos.values())
     return Gallery(

@@ -8,7 +8,8 @@ import numpy as np
 from benchmarks.accuracy.gallery import Gallery
 from benchmarks.accuracy.marking import ON_TIME_S
 from benchmarks.accuracy.queries import Base
-from training.judge import looks_alike, thumbnail
+from framesearch.images.sameness import look
+from training.judge import looks_alike
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ def limits(bases: Sequence[Base], gallery: Gallery) -> Limits:
     stored = _centred(gallery.thumbnails)
     apart_s, right = [], []
     for base in bases:
-        looks = thumbnail(base.rgb())
+        looks = look(base.rgb())
         best = int((stored @ _centred(looks[None])[0]).argmax())
         own = gallery.timestamps_s[np.array(gallery.rows_of(gallery.video_ids.index(base.video_id or "")), np.int64)]
         apart_s.append(np.abs(own - base.timestamp_s).min() if len(own) else np.inf)

@@ -16,11 +16,12 @@ from benchmarks.accuracy.asking import Answers
 from benchmarks.accuracy.footage import Footage
 from benchmarks.accuracy.gallery import Gallery
 from benchmarks.accuracy.queries import Base
-from training.judge import looks_alike, thumbnail
+from framesearch.images.sameness import look
+from training.judge import looks_alike
+from training.precision import PooledPrecision, pooled_precision
 
 RANKS = 5
 ON_TIME_S = 1.0
-PRECISION = 0.9
 RESAMPLES = 1000
 INTERVAL = 0.95
 
@@ -75,7 +76,7 @@ def mark(
     ).reshape(-1, count)
     film_of_video = dict(zip(gallery.video_ids, map(footage.film_of, gallery.files), strict=True))
     for number, base in enumerate(inside):
-        looks = thumbnail(base.rgb())
+        looks = look(base.rgb())
         alike: dict[int, bool] = {}
         for kind, reply in enumerate(answers[base.key]):
             found[number, kind] = reply.found and bool(reply.places)
@@ -128,46 +129,6 @@ def _sureness(
     sure = np.where(np.isnan(pairs[:, 0]), -np.inf, ranks.reshape(-1).astype(np.float64))
     inside = sure[: confidence.size].reshape(confidence.shape)
     return inside, sure[confidence.size :].reshape(outside_confidence.shape)
-
-
-@dataclass(frozen=True, slots=True)
-class PooledPrecision:
-    """All first answers, pooled and sorted by how sure the system is.
-
-    Attributes:
-        average: micro average precision (ISC2021).
-        recall: the largest recall at a precision of at least .9.
-        threshold: how sure the system is of the last answer of those; infinite where none is that precise.
-        precisions, recalls: of the curve.
-    """
-
-    average: float
-    recall: float
-    threshold: float
-    precisions: np.ndarray
-    recalls: np.ndarray
-
-
-def pooled_precision(sure: np.ndarray, right: np.ndarray, positives: int) -> PooledPrecision:
-    """Pool answers as the image similarity challenge does (Douze et al., https://arxiv.org/abs/2106.09672).
-
-    Among ties wrong answers come first. `positives` are all queries that have a right answer, the missed ones too.
-    """
-    answered = np.isfinite(sure)
-    sure, right = sure[answered], right[answered]
-    order = np.lexsort((right, -sure))
-    hits = right[order]
-    precisions = np.cumsum(hits) / np.arange(1, len(hits) + 1)
-    recalls = np.cumsum(hits) / max(1, positives)
-    precise = np.flatnonzero(precisions >= PRECISION)
-    last = int(precise[-1]) if len(precise) else -1
-    return PooledPrecision(
-        float((precisions * hits).sum() / max(1, positives)),
-        float(recalls[last]) if last >= 0 else 0.0,
-        float(sure[order][last]) if last >= 0 else float("inf"),
-        precisions,
-        recalls,
-    )
 
 
 def pooled(

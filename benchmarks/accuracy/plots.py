@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.accuracy import marking
 from benchmarks.accuracy.report import Result
+from training.precision import PRECISION
 
 _MARKS = "osD^vP*Xhd<>"
 
@@ -46,7 +47,7 @@ def precision_and_recall(results: Sequence[Result]) -> Figure:
         curve = marking.pooled(result.marks)
         label = f"{result.name} (AP {curve.average:.3f})"
         axes.plot(curve.recalls, curve.precisions, label=label, lw=2.4 if number == 0 else 1.2)
-    axes.axhline(marking.PRECISION, color="grey", lw=0.8, ls=":")
+    axes.axhline(PRECISION, color="grey", lw=0.8, ls=":")
     axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="recall of the right moment", ylabel="precision",
              title="How well a system knows when it is right")  # fmt: skip
     axes.grid(alpha=0.3)
