@@ -5,8 +5,11 @@
 Ours reads a file, chooses the frames and writes them as the Parquet object that is stored. Theirs is
 `ffmpeg -threads 2 -i FILE -an -f null -`, which decodes and throws away. They take turns, pair by pair, and the median
 of the pairs' ratios counts, so that a machine with other work on it disturbs both alike. Start-up counts for neither:
-ffmpeg's is measured on a file of one frame and taken off, ours has its libraries loaded. The last column is the ratio
-of processor time, which other work on the machine disturbs less.
+ffmpeg's is measured on a file of one frame and taken off, ours has its libraries loaded.
+
+"Together" is how a catalogue is taken in: `FRAMESEARCH_PARALLEL_VIDEOS` extractions at a time, a process each, against
+as many of ffmpeg. "Alone" is one against one. "CPU" is the ratio of processor time of one against one, which other work
+on the machine disturbs less.
 
 Without --footage, test files are drawn (with the pictures of tests/generated_videos.py, at 1080p) and encoded as h264
 in 360p, 720p and 1080p, VP9 and AV1 in 360p; --keep keeps them for the next run.
@@ -21,7 +24,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import av
@@ -98,9 +103,56 @@ def cost_of(work: Callable[[], object]) -> Cost:
     return Cost(time.perf_counter() - wall_s, _cpu_s() - cpu_s)
 
 
+def extract(file: Path, made: Path, settings: Settings) -> None:
+    """One extraction, in a process of its own or in this one."""
+    extract_frames(file, made, file.stem, settings)
+
+
+def decode(file: Path) -> None:
+    """One bare decoding."""
+    run_ffmpeg("-threads", DECODER_THREADS, "-i", file, "-an", "-f", "null", "-")
+
+
+class Together:
+    """Several at a time: extractions in processes that have their libraries loaded, and as many of ffmpeg."""
+
+    def __init__(self, count: int, warm_up: Path, scratch: Path, settings: Settings) -> None:
+        self._extracting = ProcessPoolExecutor(count, mp_context=get_context("spawn"))
+        self._decoding = ThreadPoolExecutor(count)
+        self._made, self._settings = [scratch / f"frames-{number}.parquet" for number in range(count)], settings
+        for _ in range(3):
+            self.extraction_s(warm_up)
+
+    def __enter__(self) -> "Together":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._extracting.shutdown()
+        self._decoding.shutdown()
+
+    def extraction_s(self, file: Path) -> float:
+        """Seconds until all are done."""
+        begun = time.perf_counter()
+        for done in [self._extracting.submit(extract, file, made, self._settings) for made in self._made]:
+            done.result()
+        return time.perf_counter() - begun
+
+    def decoding_s(self, file: Path) -> float:
+        """Seconds until all are done."""
+        begun = time.perf_counter()
+        for done in [self._decoding.submit(decode, file) for _ in self._made]:
+            done.result()
+        return time.perf_counter() - begun
+
+
 def median(costs: list[Cost]) -> Cost:
     """Clock and processor time each at their median."""
     return Cost(statistics.median(c.wall_s for c in costs), statistics.median(c.cpu_s for c in costs))
+
+
+def spread(ratios: list[float]) -> str:
+    """The median in bold, and from the least to the most."""
+    return f"**{statistics.median(ratios):.2f}** ({min(ratios):.2f} to {max(ratios):.2f})"
 
 
 def describe(file: Path) -> tuple[float, str]:
@@ -129,11 +181,13 @@ def main() -> None:
         settings = Settings(home=Path(scratch, "home"))
         nothing = draw_video(Path(scratch, "one.mp4"), times_s=[0.0])
 
+        made = Path(scratch, "frames.parquet")
+
         def bare(file: Path) -> Cost:
-            return cost_of(lambda: run_ffmpeg("-threads", DECODER_THREADS, "-i", file, "-an", "-f", "null", "-"))
+            return cost_of(lambda: decode(file))
 
         def extraction(file: Path) -> Cost:
-            return cost_of(lambda: extract_frames(file, Path(scratch, "frames.parquet"), file.stem, settings))
+            return cost_of(lambda: extract(file, made, settings))
 
         start, _ = median([bare(nothing) for _ in range(5)]), extraction(nothing)
         print(
@@ -142,21 +196,25 @@ def main() -> None:
             f"{DECODER_THREADS} decoder threads; {asked.pairs} pairs;\nffmpeg's start-up of "
             f"{start.wall_s * 1000:.0f} ms taken off; load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores\n"
         )
-        print("| file | decoder | frames kept | ffmpeg -f null | extraction | ratio | least to most | of CPU time |")
+        count = settings.parallel_videos
+        print(f"| file | decoder | frames kept | ffmpeg -f null | extraction | alone | CPU | {count} together |")
         print("|---|---|---|---|---|---|---|---|")
-        for file in files:
-            length_s, decoder = describe(file)
-            pairs = [(bare(file) - start, extraction(file)) for _ in range(asked.pairs)]
-            theirs, ours = (median(list(costs)) for costs in zip(*pairs, strict=True))
-            ratios = [bare.wall_s / own.wall_s for bare, own in pairs]
-            effort = statistics.median(bare.cpu_s / own.cpu_s for bare, own in pairs)
-            counts = extract_frames(file, Path(scratch, "frames.parquet"), file.stem, settings)
-            print(
-                f"| {file.stem} | {decoder} | {counts.index_frames + counts.probe_frames} "
-                f"| {length_s / theirs.wall_s:.0f} | {length_s / ours.wall_s:.0f} "
-                f"| **{statistics.median(ratios):.2f}** | {min(ratios):.2f} to {max(ratios):.2f} | {effort:.2f} |",
-                flush=True,
-            )
+        with Together(count, nothing, Path(scratch), settings) as together:
+            start_s = statistics.median(together.decoding_s(nothing) for _ in range(5))
+            for file in files:
+                length_s, decoder = describe(file)
+                pairs = [(bare(file) - start, extraction(file)) for _ in range(asked.pairs)]
+                theirs, ours = (median(list(costs)) for costs in zip(*pairs, strict=True))
+                alone = [bare.wall_s / own.wall_s for bare, own in pairs]
+                effort = [bare.cpu_s / own.cpu_s for bare, own in pairs]
+                both = [(together.decoding_s(file) - start_s) / together.extraction_s(file) for _ in range(asked.pairs)]
+                counts = extract_frames(file, made, file.stem, settings)
+                print(
+                    f"| {file.stem} | {decoder} | {counts.index_frames + counts.probe_frames} "
+                    f"| {length_s / theirs.wall_s:.0f} | {length_s / ours.wall_s:.0f} "
+                    f"| {spread(alone)} | {spread(effort)} | {spread(both)} |",
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":

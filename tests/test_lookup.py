@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from index_fixtures import Library
+from leafy_pictures import leaves
 from stored_frames import picture, store_video
 
 from framesearch import indexing, layout, lookup
@@ -59,6 +60,17 @@ def test_a_still_scene_is_one_match_with_its_span(finder: Finder) -> None:
 def test_finds_mirrored_pictures(finder: Finder) -> None:
     answer = finder.search(picture(2, 4.0)[:, ::-1])
     assert (answer.found, answer.view, answer.matches[0].video_id) == (True, "mirrored", "v2")
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_finds_turned_pictures(library: Library, quarters: int) -> None:
+    store_video(library.catalogue, library.storage, "leaves", seed=0, shown=lambda time_s: leaves(int(time_s)))
+    library.publish()
+    turned = np.rot90(leaves(4), quarters)
+    for query, view in ((turned, "turned"), (turned[:, ::-1], "turned and mirrored")):
+        answer = Finder(library.settings).search(np.ascontiguousarray(query))
+        assert (answer.found, answer.view) == (True, view)
+        assert (answer.matches[0].video_id, int(answer.matches[0].timestamp_s)) == ("leaves", 4)
 
 
 def test_finds_letterboxed_pictures(finder: Finder) -> None:
