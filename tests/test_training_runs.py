@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -134,14 +135,24 @@ def test_training_goes_on_from_a_champion_of_the_same_family(trained, registry):
     champion = registry.version(trained.outcome.model_version)
     family = family_named("contrastive")
     model = family.build()
-    assert runs._start_from(champion, family, model) == champion.version
+    assert runs._start_from(runs._predecessor(champion, family, registry), model) == champion.version
     pictures = np.stack([resize(picture(0, time_s), 96, 96) for time_s in (1.0, 4.0)])
     embedded = Encoder(registry.encoder_file(champion.version)).embed(list(pictures))
     assert np.abs(np.asarray(model(pictures, training=False)["embedding"]) - embedded).max() < 1e-4
 
-    other = family_named("convolutional")
-    assert runs._start_from(champion, other, other.build()) is None
-    assert runs._start_from(None, family, family.build()) is None
+    assert runs._start_from(champion, family_named("convolutional").build()) is None  # other shapes
+    assert runs._start_from(None, family.build()) is None
+
+
+def test_under_a_champion_of_another_family_training_goes_on_from_the_newest_of_its_own(trained, registry):
+    from training import runs
+    from training.families import family_named
+
+    known = registry.version(trained.outcome.model_version)
+    imported = replace(known, version="99", family="sscd", imported=True)
+    newest = next(one for one in registry.versions() if one.family == "contrastive")
+    assert runs._predecessor(imported, family_named("contrastive"), registry) == newest
+    assert runs._predecessor(imported, family_named("resnet50"), registry) is None
 
 
 def test_every_family_keeps_the_contract_and_ships_what_was_trained(tmp_path):

@@ -75,7 +75,7 @@ def train(
     name = f"{family.name} {datetime.now(UTC):%Y-%m-%d %H:%M}"
     with tracking.run(experiment_id, name, tags) as run_id, storage.scratch() as folder:
         log.info("MLflow run %s: %s, on %s", run_id, registry.run_url(experiment_id, run_id) or name, device)
-        warm = _start_from(champion, family, model)
+        warm = _start_from(_predecessor(champion, family, registry), model)
         mlflow.set_tag("warm_start", warm or "no")
         _log_dataset(dataset, settings)
         mlflow.log_params(
@@ -178,23 +178,31 @@ def _device() -> str:
     return str(tf.config.experimental.get_device_details(gpus[0]).get("device_name", gpus[0].name))
 
 
-# ---- the champion
+# ---- where the last training ended
 
 
-def _start_from(champion: ModelVersion | None, family: Family, model: keras.Model) -> str | None:
-    """Give the model the champion's weights where it is of the same family and shapes; the champion's version then."""
-    if champion is None or champion.family != family.name:
+def _predecessor(champion: ModelVersion | None, family: Family, registry: registered.Registry) -> ModelVersion | None:
+    """The champion where it is of this family, else the newest version of the family: an imported champion, which
+    learns nothing, does not keep challengers from learning on; None where the family was never trained."""
+    if champion is not None and champion.family == family.name:
+        return champion
+    return next((one for one in registry.versions() if one.family == family.name and not one.imported), None)
+
+
+def _start_from(predecessor: ModelVersion | None, model: keras.Model) -> str | None:
+    """Give the model a version's weights where the shapes are the same; that version then."""
+    if predecessor is None:
         return None
     try:
-        weights = mlflow.tensorflow.load_model(f"models:/{registered.MODEL}/{champion.version}").get_weights()
+        weights = mlflow.tensorflow.load_model(f"models:/{registered.MODEL}/{predecessor.version}").get_weights()
         model.set_weights(weights)
     except Exception as error:  # whatever is wrong with the old model, a new one can be trained without it
         if registered.is_unreachable(error):
             raise
-        log.warning("no warm start from version %s: %s", champion.version, error)
+        log.warning("no warm start from version %s: %s", predecessor.version, error)
         return None
-    log.info("warm start from version %s", champion.version)
-    return champion.version
+    log.info("warm start from version %s", predecessor.version)
+    return predecessor.version
 
 
 # ---- what is logged
