@@ -179,7 +179,7 @@ def write_parts(
     folder: Path,
     *,
     index: FrameIndex,
-    features: np.ndarray,
+    features: Sequence[np.ndarray],
     counts: np.ndarray,
     aspects: np.ndarray,
     video_of_row: np.ndarray,
@@ -191,10 +191,10 @@ def write_parts(
     """Write all parts but the card to a folder; returns their sizes and digests for the card.
 
     Args:
-        features, counts: FEATURE (F,), row after row, and how many of them each row has.
+        features, counts: FEATURE (any number,) each, in the order of the rows, and how many each row has.
     """
     index.save(folder / layout.BUNDLE_FAISS)
-    np.save(folder / layout.BUNDLE_FEATURES, features, allow_pickle=False)
+    _write_features(folder / layout.BUNDLE_FEATURES, features)
     tables.write_columns(
         folder / layout.BUNDLE_ROWS,
         {
@@ -216,6 +216,15 @@ def write_parts(
     )
     (folder / layout.BUNDLE_ENCODER).write_bytes(encoder_file.read_bytes())
     return {part: _measure(folder / part) for part in PARTS}
+
+
+def _write_features(path: Path, parts: Sequence[np.ndarray]) -> None:
+    """One .npy file of all parts, a part in memory at a time."""
+    described = {"descr": FEATURE.descr, "fortran_order": False, "shape": (sum(map(len, parts)),)}
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, described)  # type: ignore[no-untyped-call]
+        for part in parts:
+            part.tofile(file)
 
 
 def _measure(path: Path) -> dict[str, Any]:

@@ -247,14 +247,14 @@ def _write(
         timestamps_s.append(embeddings.timestamps_s)
         own = source.features_of(video_id, embeddings)
         until_s.append(own.until_s)
-        features += own.features
+        features.append(np.concatenate([np.empty(0, FEATURE), *own.features]))
         counts.append(np.array([len(found) for found in own.features], np.int64))
         aspects.append(own.aspects)
         videos.append(known[video_id])
     parts = write_parts(
         folder,
         index=index,
-        features=np.concatenate(features),
+        features=features,
         counts=np.concatenate(counts),
         aspects=np.concatenate(aspects),
         video_of_row=np.concatenate(video_of_row),

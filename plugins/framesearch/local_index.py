@@ -6,6 +6,7 @@ most (Sivic and Zisserman 2003, https://doi.org/10.1109/ICCV.2003.1238663, with 
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -43,6 +44,23 @@ class Matches:
         return Matches(self.query[chosen], self.row[chosen], self.feature[chosen], self.weight[chosen])
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Lists:
+    """The features by their word: a posting a feature, those of one word together.
+
+    Attributes:
+        starts: int64 (WORDS + 1,), where the postings of each word begin and end.
+        feature, row, signature: of each posting.
+        rarity: float32 (WORDS,), what a match of each word says.
+    """
+
+    starts: np.ndarray
+    feature: np.ndarray
+    row: np.ndarray
+    signature: np.ndarray
+    rarity: np.ndarray
+
+
 class LocalIndex:
     """All stored features by their word.
 
@@ -50,11 +68,11 @@ class LocalIndex:
         features: FEATURE (F,), those of a row together, rows in order.
         starts: int64 (N + 1,), where the features of each row begin and end.
 
-    Memory: 12 bytes a feature beside `features`, which may be a mapped file.
+    Memory: 12 bytes a feature beside `features`, which may be a mapped file; none before the first match.
     """
 
     def __init__(self, features: np.ndarray, counts: np.ndarray) -> None:
-        """Sort the features by word: about a second for ten million.
+        """Take the features as they are.
 
         Args:
             features: FEATURE (F,).
@@ -62,41 +80,52 @@ class LocalIndex:
         """
         self.features = features
         self.starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
-        words = features["word"]
-        self._order = np.argsort(words, kind="stable").astype(np.int32 if len(words) < 2**31 else np.int64)
-        self._rows = np.repeat(np.arange(len(counts), dtype=np.int32), counts)[self._order]
-        self._signatures = features["signature"][self._order]
-        self._lists = np.concatenate([[0], np.cumsum(np.bincount(words, minlength=WORDS))])
-        lengths = np.diff(self._lists)
-        self._rarity = np.log(max(1, len(counts)) / np.maximum(1, lengths)).clip(_LEAST_WEIGHT).astype(np.float32)
         self._norms = np.sqrt(np.maximum(_FEWEST, counts)).astype(np.float32)
 
     def __len__(self) -> int:
         return len(self.starts) - 1
 
+    def prepare(self) -> None:
+        """Sort the features by word, about a second for ten million, which the first match does otherwise.
+
+        Whoever builds an index upon this one never needs it.
+        """
+        _ = self._lists
+
+    @cached_property
+    def _lists(self) -> _Lists:
+        words, frames = self.features["word"], len(self)
+        feature = np.argsort(words, kind="stable").astype(np.int32 if len(words) < 2**31 else np.int64)
+        row = np.repeat(np.arange(frames, dtype=np.int32), np.diff(self.starts))[feature]
+        lengths = np.bincount(words, minlength=WORDS)
+        rarity = np.log(max(1, frames) / np.maximum(1, lengths)).clip(_LEAST_WEIGHT).astype(np.float32)
+        starts = np.concatenate([[0], np.cumsum(lengths)])
+        return _Lists(starts, feature, row, self.features["signature"][feature], rarity)
+
     def match(self, keypoints: Keypoints) -> Matches:
         """Every stored feature that looks like one of the query's."""
+        lists = self._lists
         words = nearest_words(keypoints.descriptors, WORDS_LOOKED_UP).reshape(-1)
         query = np.repeat(np.arange(len(keypoints)), WORDS_LOOKED_UP)
-        lengths = self._lists[words.astype(np.int64) + 1] - self._lists[words]
+        lengths = lists.starts[words.astype(np.int64) + 1] - lists.starts[words]
         shortest = np.argsort(lengths, kind="stable")
         looked_up = np.sort(shortest[np.cumsum(lengths[shortest]) <= _MOST_POSTINGS])
         looked_up = looked_up[lengths[looked_up] > 0]
         words, query, lengths = words[looked_up], query[looked_up], lengths[looked_up]
         wanted = signatures(keypoints.descriptors[query], words)
         entry = np.repeat(np.arange(len(words)), lengths)  # which looked-up word each posting is of
-        posting = np.arange(len(entry)) + np.repeat(self._lists[words] - np.cumsum(lengths) + lengths, lengths)
-        apart = self._signatures[posting] ^ wanted[entry]
+        posting = np.arange(len(entry)) + np.repeat(lists.starts[words] - np.cumsum(lengths) + lengths, lengths)
+        apart = lists.signature[posting] ^ wanted[entry]
         distance = _BITS[apart & 0xFFFF] + _BITS[apart >> 16]
         close = distance <= LARGEST_DISTANCE
         posting, entry, distance = posting[close], entry[close], distance[close]
-        weight = self._rarity[words[entry]] * (1 - distance / np.float32(LARGEST_DISTANCE + 4))
-        order = np.argsort(self._rows[posting], kind="stable")
+        weight = lists.rarity[words[entry]] * (1 - distance / np.float32(LARGEST_DISTANCE + 4))
+        order = np.argsort(lists.row[posting], kind="stable")
         posting, entry = posting[order], entry[order]
         return Matches(
             query[entry],
-            self._rows[posting].astype(np.int64),
-            self._order[posting].astype(np.int64),
+            lists.row[posting].astype(np.int64),
+            lists.feature[posting].astype(np.int64),
             weight[order].astype(np.float32),
         )
 

@@ -85,6 +85,7 @@ class Finder:
             started = time.monotonic()
             try:
                 bundle = open_bundle(self._storage, parse_pointer(value), threads=1)
+                bundle.local.prepare()  # before a query waits for it
             except FramesearchError as error:
                 if attempt == 1 and isinstance(error, NoIndex | NotStored):
                     continue  # cleaned away between two looks: the pointer has moved on
