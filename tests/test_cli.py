@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,12 +16,14 @@ import pytest
 from click.testing import Result
 from index_fixtures import Library
 from stored_frames import NOW, picture, store_video
+from training_fixtures import register_version
 from typer.testing import CliRunner
 
 from framesearch import layout
 from framesearch.bundle import current_index_id
 from framesearch.cli import also_in, app, clock
 from framesearch.records import Match
+from framesearch.registry import Registry
 from framesearch.settings import settings
 
 
@@ -129,6 +132,15 @@ def test_a_bad_setting_is_a_sentence(
 
 
 # ---- status
+
+
+def test_status_tells_how_well_the_champion_finds(call: Any, published: Library, empty_database: Path) -> None:
+    folder = published.settings.home / "mlflow"
+    folder.mkdir()
+    shutil.copy(empty_database, folder)
+    registry = Registry(published.settings)
+    registry.promote(register_version(registry), "the first")
+    assert "champion v1 thumbnail  alone: right moment first 50.0%\n" in call(published, "status").stdout
 
 
 def test_status_tells_what_there_is(call: Any, published: Library) -> None:

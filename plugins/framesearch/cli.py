@@ -22,6 +22,14 @@ from framesearch.errors import FramesearchError, ImageUnreadable
 from framesearch.records import Answer, Match, VideoStatus
 from framesearch.terminal import err, out, printable, sentences, write_line
 
+JUDGED = (
+    ("search/r1", "in the search: right moment first"),
+    ("search/video1", "right video"),
+    ("r1", "alone: right moment first"),
+    ("video1", "right video"),
+)
+"""What is told of a champion: metrics of its judgement, see `training.judge` and `training.whole`."""
+
 _TITLE_WIDTH = 48  # columns that titles share: what follows a longer one is out of line
 
 app = typer.Typer(
@@ -263,8 +271,8 @@ def status(
     if "error" in champion:
         out.print(f"champion {escape(champion['error'])}")
     else:
-        metrics = ", ".join(f"{name} {value:.3g}" for name, value in sorted(champion["metrics"].items())[:6])
-        out.print(f"champion v{champion['version']} {escape(champion['family'])}  [dim]{escape(metrics)}[/]")
+        told = [f"{title} {champion['metrics'][name]:.1%}" for name, title in JUDGED if name in champion["metrics"]]
+        out.print(f"champion v{champion['version']} {escape(champion['family'])}  [dim]{escape(', '.join(told))}[/]")
     card = facts["index"]
     if "error" in card:
         out.print(f"index    {escape(card['error'])}")
