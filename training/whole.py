@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from framesearch import layout, tables
 from framesearch.bundle import Bundle, Card, IndexedVideo
-from framesearch.embedding import store_features
+from framesearch.embedding import local_features
 from framesearch.encoder import Encoder
 from framesearch.errors import NotStored, ObjectDamaged
 from framesearch.images.distortions import DISTORTIONS
@@ -72,9 +71,7 @@ def _features(exam: Exam, storage: Storage) -> tuple[LocalIndex, np.ndarray]:
         if not len(rows):
             continue
         try:
-            store_features(video_id, storage)
-            with storage.open(layout.features(video_id)) as file:
-                stored = tables.read_features(file)
+            stored = local_features(video_id, storage)
         except (NotStored, ObjectDamaged) as error:
             log.warning("video %s is judged by its embeddings alone: %s", video_id, error)
             continue

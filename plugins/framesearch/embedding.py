@@ -54,8 +54,7 @@ def embed_video(video_id: str, encoder: Encoder, model_version: str, storage: St
         StorageFull: nothing was stored.
     """
     started = time.monotonic()
-    store_features(video_id, storage)
-    times = _distinct_times(video_id, storage)
+    times = local_features(video_id, storage).timestamps_s
     vectors = [np.empty((0, encoder.dimension), np.float32)]
     with storage.open(layout.frames(video_id)) as file, storage.scratch() as scratch:
         for _, pictures in _batches(file, video_id, set(times.tolist())):
@@ -68,53 +67,49 @@ def embed_video(video_id: str, encoder: Encoder, model_version: str, storage: St
     return len(times)
 
 
-def store_features(video_id: str, storage: Storage) -> None:
-    """Find the local features of a video's index frames and store them once. Safe to repeat.
+def local_features(video_id: str, storage: Storage) -> tables.LocalFeatures:
+    """The local features of a video's index frames, found and stored once. Safe to repeat.
 
     Blank frames are left out, and of a picture that stands still only the first is taken: it says when the last was.
-    They do not depend on the model: where they are stored already, they stay.
+    They do not depend on the model: where they are stored already, they stay, unless they can't be read.
 
     Raises:
         NotStored, ObjectDamaged, StorageFull: as `embed_video`.
     """
     if storage.exists(layout.features(video_id)):
-        return
+        try:
+            with storage.open(layout.features(video_id)) as file:
+                return tables.read_features(file)
+        except ObjectDamaged as error:
+            log.warning("the local features of video %s are made again: %s", video_id, error)
+            storage.delete(layout.features(video_id))
+    with storage.open(layout.frames(video_id)) as file, storage.scratch() as scratch:
+        found = _found_features(file, video_id)
+        tables.write_features(scratch / "features.parquet", found)
+        storage.create(layout.features(video_id), scratch / "features.parquet")
+    return found
+
+
+def _found_features(file: Path, video_id: str) -> tables.LocalFeatures:
     times: list[float] = []
     until: list[float] = []
     aspects: list[float] = []
     features: list[np.ndarray] = []
     shown: np.ndarray | None = None  # how the picture looks that may still be standing
-    with storage.open(layout.frames(video_id)) as file, storage.scratch() as scratch:
-        for frames, pictures in _batches(file, video_id):
-            for frame, rgb in zip(frames, pictures, strict=True):
-                looks = look(rgb)
-                if shown is not None and identical(shown, looks):
-                    until[-1] = frame.timestamp_s
-                    continue
-                shown = looks
-                times.append(frame.timestamp_s)
-                until.append(frame.timestamp_s)
-                aspects.append(rgb.shape[1] / rgb.shape[0])
-                features.append(quantised(detect(rgb, height=FEATURE_HEIGHT, most=FEATURES)))
-        made = scratch / "features.parquet"
-        local = tables.LocalFeatures(
-            np.array(times, np.float64), np.array(until, np.float64), np.array(aspects, np.float32), features
-        )
-        tables.write_features(made, local)
-        storage.create(layout.features(video_id), made)
-
-
-def _distinct_times(video_id: str, storage: Storage) -> np.ndarray:
-    """The times of the frames that have local features; features that can't be read are made again."""
-    try:
-        with storage.open(layout.features(video_id)) as file:
-            return tables.read_features(file).timestamps_s
-    except ObjectDamaged as error:
-        log.warning("the local features of video %s are made again: %s", video_id, error)
-    storage.delete(layout.features(video_id))
-    store_features(video_id, storage)
-    with storage.open(layout.features(video_id)) as file:
-        return tables.read_features(file).timestamps_s
+    for frames, pictures in _batches(file, video_id):
+        for frame, rgb in zip(frames, pictures, strict=True):
+            looks = look(rgb)
+            if shown is not None and identical(shown, looks):
+                until[-1] = frame.timestamp_s
+                continue
+            shown = looks
+            times.append(frame.timestamp_s)
+            until.append(frame.timestamp_s)
+            aspects.append(rgb.shape[1] / rgb.shape[0])
+            features.append(quantised(detect(rgb, height=FEATURE_HEIGHT, most=FEATURES)))
+    return tables.LocalFeatures(
+        np.array(times, np.float64), np.array(until, np.float64), np.array(aspects, np.float32), features
+    )
 
 
 def _batches(
