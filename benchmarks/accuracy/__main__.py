@@ -6,6 +6,8 @@ import os
 import sys
 from pathlib import Path
 
+from benchmarks.console import print_report
+
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # queries are measured on one core
 
 log = logging.getLogger("benchmarks.accuracy")
@@ -46,20 +48,13 @@ def options() -> argparse.ArgumentParser:
 def main() -> int:
     """Build or open, ask, mark, write, print; the exit status."""
     asked = options().parse_args()
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
-    logging.getLogger("benchmarks").setLevel(logging.INFO)
-    from benchmarks.accuracy import running
-    from benchmarks.accuracy.footage import WrongChoice
-    from framesearch.errors import FramesearchError
 
-    try:
-        page = running.run(asked)
-    except (FramesearchError, WrongChoice) as error:
-        log.error("%s", error)
-        return 1
-    print(page.read_text(encoding="utf-8"))
-    log.info("written to %s", page.parent)
-    return 0
+    def measure() -> Path:
+        from benchmarks.accuracy import running
+
+        return running.run(asked)
+
+    return print_report(measure, log)
 
 
 if __name__ == "__main__":

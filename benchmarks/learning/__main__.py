@@ -6,6 +6,8 @@ import os
 import sys
 from pathlib import Path
 
+from benchmarks.console import print_report
+
 log = logging.getLogger("benchmarks.learning")
 
 
@@ -36,21 +38,14 @@ def main() -> int:
     """Train, judge, write, print; the exit status."""
     asked = options().parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
-    logging.getLogger("benchmarks").setLevel(logging.INFO)
     logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
-    from benchmarks.accuracy.footage import WrongChoice
-    from benchmarks.learning import running
-    from framesearch.errors import FramesearchError
 
-    try:
-        page = running.run(asked)
-    except (FramesearchError, WrongChoice) as error:
-        log.error("%s", error)
-        return 1
-    print(page.read_text(encoding="utf-8"))
-    log.info("written to %s", page.parent)
-    return 0
+    def measure() -> Path:
+        from benchmarks.learning import running
+
+        return running.run(asked)
+
+    return print_report(measure, log)
 
 
 if __name__ == "__main__":
