@@ -99,11 +99,13 @@ def fit(
     step_times: list[float] = []
     sums: dict[str, float] = {}
     in_epoch = 0
+    late = False
     begun = clock()
     with _BatchFeed(family, dataset, batch, (seed, 1, turn), lessons) as batches:
         for number, (views, clean, taught) in enumerate(batches):
             elapsed = clock() - started
-            if elapsed >= bound_s > elapsed - (step_times or [0.0])[-1] and number < floor:
+            if elapsed >= bound_s and number < floor and not late:
+                late = True
                 log.info("%.3g minutes are over after %d steps: going on to the %dth", minutes, number, floor)
             in_time = number > TIMED_STEPS and result.planned_steps > floor  # more than the least fits, as far as known
             allowed_s = bound_s if number >= floor or in_time else OVERTIME * bound_s
