@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from generated_videos import draw_video, read_clock
+from generated_videos import Footage as DrawnFootage
+from generated_videos import Scene, draw_clock, draw_video, even_times, read_clock, write_video
 from index_fixtures import Library, open_library
 
 from benchmarks.accuracy import running, systems
 from benchmarks.accuracy.__main__ import options
 from benchmarks.accuracy.asking import EarlierSystem, ask
+from benchmarks.accuracy.copies import align_copies
 from benchmarks.accuracy.descriptors import ColourLayout, PHash, Thumbnail
 from benchmarks.accuracy.footage import Footage, WrongChoice, held_out, read_footage
 from benchmarks.accuracy.gallery import Gallery, read_gallery
@@ -27,20 +29,28 @@ from benchmarks.accuracy.transforms import SEVERITIES, TRANSFORMS
 from framesearch import ingest, layout, tables
 from framesearch.errors import FramesearchError
 from framesearch.images.distortions import DISTORTIONS, distorted
+from framesearch.images.pixels import resize
 from framesearch.registry import Registry
 from framesearch.settings import Settings
 from framesearch.storage import open_storage
 
 SEED = 3
+CUT_S = 1.0  # a whole second: the clock differs from frame to frame, and the same frames are stored of both
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """Four films, one of them twice, each frame with its time along the lower edge."""
+    """Four films, each frame with its time along the lower edge; one of them again without its first `CUT_S`."""
     films = tmp_path_factory.mktemp("films")
     for seed, name in enumerate(("harbour", "forest", "market", "absent")):
         draw_video(films / f"{name}.mp4", duration_s=5, seed=seed, size=(256, 144), clock=True, scenes=2)
-    draw_video(films / "harbour-again.mp4", duration_s=5, seed=0, size=(192, 144), clock=True, scenes=2)
+    drawn = DrawnFootage((256, 144), 0, [Scene(2.5)] * 2)
+
+    def cut(time_s: float) -> np.ndarray:
+        """The harbour, smaller and without its first seconds; the clock is the film's."""
+        return resize(draw_clock(drawn.at(time_s + CUT_S), time_s + CUT_S), 108, 192)
+
+    write_video(films / "harbour-again.mp4", even_times(5 - CUT_S, 25), cut)
     return films
 
 
@@ -157,7 +167,8 @@ def test_base_frames_are_shown_at_their_time_and_are_stored_nowhere(bases, galle
     assert len(inside) == 6
     assert len(outside) == 2
     for base in [*inside, *outside]:
-        assert read_clock(base.rgb()) == pytest.approx(base.timestamp_s, abs=0.01)
+        cut_s = CUT_S if base.file.stem == "harbour-again" else 0.0
+        assert read_clock(base.rgb()) == pytest.approx(base.timestamp_s + cut_s, abs=0.01)
     for base in inside:
         with open_storage(gallery.library.settings).open(layout.frames(base.video_id)) as file:
             times, _ = tables.read_frame_times(file)
@@ -310,7 +321,7 @@ def answered(base: Base, *places: tuple[str, float], found: bool = True, kinds: 
 
 
 def marks_of(base: Base, answers: dict[str, list[Reply]], gallery: Gallery, footage: Footage) -> Marks:
-    return mark(answers, ["none"], [base], [], gallery, footage)
+    return mark(answers, ["none"], [base], [], gallery, footage, align_copies(gallery, footage))
 
 
 def test_right_is_the_own_video_within_a_second(bases, gallery, footage):
@@ -354,18 +365,37 @@ def test_another_copy_of_the_film_is_the_right_video(bases, gallery, footage):
         for file, video_id in zip(gallery.files, gallery.video_ids, strict=True)
         if footage.film_of(file) == base.film and video_id != base.video_id
     )
-    marks = marks_of(base, answered(base, (copy, 0.0)), gallery, footage)
-    assert marks.film[0, 0]
-    assert not marks.strict[0, 0, 0]
+    shift_s = CUT_S if base.file.stem == "harbour-again" else -CUT_S
+    elsewhere = marks_of(base, answered(base, (copy, base.timestamp_s + shift_s + 1.4)), gallery, footage)
+    assert elsewhere.film[0, 0]
+    assert not elsewhere.right[0, 0, 0]
+    at_the_moment = marks_of(base, answered(base, (copy, base.timestamp_s + shift_s + 0.7)), gallery, footage)
+    assert at_the_moment.right[0, 0, 0]
+    assert not at_the_moment.strict[0, 0, 0]
+    assert np.isnan(at_the_moment.error_s[0, 0])
 
 
-def test_what_the_footage_allows_falls_with_what_is_stored(bases, gallery):
-    allowed = limits(bases[0], gallery)
+def test_copies_are_aligned_and_other_films_are_not(gallery, footage):
+    first, again = (next(file for file in gallery.files if file.stem == stem) for stem in ("harbour", "harbour-again"))
+    aligned = align_copies(gallery, footage)
+    assert aligned.shift_s == {
+        (first, again): pytest.approx(-CUT_S, abs=0.1),
+        (again, first): pytest.approx(CUT_S, abs=0.1),
+    }
+    base = Base(first, footage.film_of(first), "harbour", 2.0, Path("unused"))
+    assert aligned.late_s(base, again, 1.5) == pytest.approx(0.5, abs=0.1)
+    assert aligned.late_s(base, first, 2.5) == pytest.approx(0.5)
+    assert aligned.late_s(base, next(file for file in gallery.files if file.stem == "forest"), 2.0) == np.inf
+
+
+def test_what_the_footage_allows_falls_with_what_is_stored(bases, gallery, footage):
+    copies = align_copies(gallery, footage)
+    allowed = limits(bases[0], gallery, copies)
     assert 0 < allowed.nearest_s < 0.3
-    assert allowed.alike > 0.7
-    shuffled = replace(gallery, thumbnails=np.roll(gallery.thumbnails, len(gallery) // 3, axis=0))
-    assert limits(bases[0], shuffled).alike < allowed.alike / 2
-    assert np.isnan(limits([], gallery).alike)
+    assert allowed.alike > 0.6
+    turned_round = replace(gallery, thumbnails=gallery.thumbnails[::-1])
+    assert limits(bases[0], turned_round, copies).alike < allowed.alike / 2
+    assert np.isnan(limits([], gallery, copies).alike)
 
 
 def test_the_right_answer_at_rank_three_counts_for_r5_only(bases, gallery, footage):

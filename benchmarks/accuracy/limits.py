@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.accuracy.gallery import Gallery
+from benchmarks.accuracy.copies import Copies
+from benchmarks.accuracy.gallery import Gallery, centred
 from benchmarks.accuracy.marking import ON_TIME_S
 from benchmarks.accuracy.queries import Base
 from framesearch.images.sameness import look
@@ -26,25 +27,17 @@ class Limits:
     alike: float
 
 
-def limits(bases: Sequence[Base], gallery: Gallery) -> Limits:
+def limits(bases: Sequence[Base], gallery: Gallery, copies: Copies) -> Limits:
     """Compare every base frame of an indexed film with every stored frame."""
-    stored = _centred(gallery.thumbnails)
+    stored = gallery.centred_looks()
     apart_s, right = [], []
     for base in bases:
         looks = look(base.rgb())
-        best = int((stored @ _centred(looks[None])[0]).argmax())
+        best = int((stored @ centred(looks[None])[0]).argmax())
         own = gallery.timestamps_s[np.array(gallery.rows_of(gallery.video_ids.index(base.video_id or "")), np.int64)]
         apart_s.append(np.abs(own - base.timestamp_s).min() if len(own) else np.inf)
-        on_time = abs(gallery.timestamps_s[best] - base.timestamp_s) <= ON_TIME_S
-        same_video = gallery.video_ids[gallery.video[best]] == base.video_id
-        right.append((same_video and on_time) or bool(looks_alike(gallery.thumbnails[best][None], looks)[0]))
+        late_s = copies.late_s(base, gallery.files[gallery.video[best]], gallery.timestamps_s[best])
+        right.append(late_s <= ON_TIME_S or bool(looks_alike(gallery.thumbnails[best][None], looks)[0]))
     if not bases:
         return Limits(float("nan"), float("nan"))
     return Limits(float(np.median(apart_s)), float(np.mean(right)))
-
-
-def _centred(thumbnails: np.ndarray) -> np.ndarray:
-    """Rows of unit norm and no mean: float32 (N, 112 * 112)."""
-    rows = thumbnails.reshape(len(thumbnails), -1).astype(np.float32)
-    rows -= rows.mean(axis=1, keepdims=True)
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)

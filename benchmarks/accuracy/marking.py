@@ -1,10 +1,11 @@
 """Which answers are right, and what that comes to.
 
 A query's first answer is right, *strict*, where it is a stored frame of the query's own video within one second; and,
-*static-aware*, where it is, or where it is a frame, of any video, that looks the same as the query did before it was
-distorted (112 px grey, normalised cross-correlation above .998): a still scene has no one right second, and where a
-library holds the same shot twice nobody could tell which one a picture is from. The right *video* is any copy of the
-film, or a frame that looks the same.
+*static-aware*, where it is, or where it is a stored frame of a copy of the film within one second of the same moment,
+or a frame, of any video, that looks the same as the query did before it was distorted (112 px grey, normalised
+cross-correlation above .998): a still scene has no one right second, and where a library holds the same shot twice
+nobody could tell which one a picture is from. The right *video* is any copy of the film, or a frame that looks the
+same.
 """
 
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.accuracy.asking import Answers
+from benchmarks.accuracy.copies import Copies
 from benchmarks.accuracy.footage import Footage
 from benchmarks.accuracy.gallery import Gallery
 from benchmarks.accuracy.queries import Base
@@ -63,6 +65,7 @@ def mark(
     outside: Sequence[Base],
     gallery: Gallery,
     footage: Footage,
+    copies: Copies,
 ) -> Marks:
     """Mark the answers of one system."""
     count = len(kinds)
@@ -74,7 +77,7 @@ def mark(
     cpu_ms = np.array(
         [[reply.cpu_ms for reply in answers[base.key]] for base in (*inside, *outside)], np.float64
     ).reshape(-1, count)
-    film_of_video = dict(zip(gallery.video_ids, map(footage.film_of, gallery.files), strict=True))
+    file_of_video = dict(zip(gallery.video_ids, gallery.files, strict=True))
     for number, base in enumerate(inside):
         looks = look(base.rgb())
         alike: dict[int, bool] = {}
@@ -88,12 +91,14 @@ def mark(
                     if row not in alike:
                         alike[row] = bool(looks_alike(gallery.thumbnails[row][None], looks)[0])
                     same = alike[row]
-                late_s = abs(place.timestamp_s - base.timestamp_s) if place.video_id == base.video_id else np.inf
-                strict[number, kind, rank] = late_s <= ON_TIME_S
+                file = file_of_video.get(place.video_id)
+                late_s = np.inf if file is None else copies.late_s(base, file, place.timestamp_s)
+                own = place.video_id == base.video_id
+                strict[number, kind, rank] = own and late_s <= ON_TIME_S
                 right[number, kind, rank] = late_s <= ON_TIME_S or same
                 if rank == 0:
-                    film[number, kind] = film_of_video.get(place.video_id) == base.film or same
-                    error_s[number, kind] = late_s if np.isfinite(late_s) else np.nan
+                    film[number, kind] = (file is not None and footage.film_of(file) == base.film) or same
+                    error_s[number, kind] = late_s if own else np.nan
                     score[number, kind], confidence[number, kind] = place.score, place.confidence
     for number, base in enumerate(outside):
         for kind, reply in enumerate(answers[base.key]):

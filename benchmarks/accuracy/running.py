@@ -10,6 +10,7 @@ from pathlib import Path
 from benchmarks.accuracy import descriptors, homes, plots, report, systems, tracking, transforms
 from benchmarks.accuracy.ablation import WITHOUT, AblatedSystem
 from benchmarks.accuracy.asking import EarlierSystem, ask
+from benchmarks.accuracy.copies import align_copies
 from benchmarks.accuracy.footage import WrongChoice, fingerprint, held_out, read_footage
 from benchmarks.accuracy.gallery import MOVING, STILL, Gallery, read_gallery
 from benchmarks.accuracy.limits import limits
@@ -59,17 +60,20 @@ def run(asked: argparse.Namespace) -> Path:
     few = inside[: asked.severities]
     sweepable = [system for system in chosen if not isinstance(system, EarlierSystem)]
     steps_of = dict(zip(sweepable, ask(sweepable, few, swept, kept / "answers"), strict=True)) if few else {}
+    copies = align_copies(gallery, footage)
     results = [
         report.Result(
             system.name,
-            mark(answered, list(queries.transforms), inside, outside, gallery, footage),
+            mark(answered, list(queries.transforms), inside, outside, gallery, footage, copies),
             system.abstains,
             systems.described(system),
-            mark(steps_of[system], list(swept.transforms), few, [], gallery, footage) if system in steps_of else None,
+            mark(steps_of[system], list(swept.transforms), few, [], gallery, footage, copies)
+            if system in steps_of
+            else None,
         )
         for system, answered in zip(chosen, answers, strict=True)
     ]
-    allowed = limits(inside, gallery)
+    allowed = limits(inside, gallery, copies)
     setting = report.Setting(
         folder=asked.folder.resolve().name,
         transforms=queries.name,
