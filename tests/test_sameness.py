@@ -3,9 +3,10 @@
 import cv2
 import numpy as np
 import pytest
+from stored_frames import picture
 
 from framesearch.images.pixels import decode_jpeg, encode_jpeg
-from framesearch.images.sameness import identical, look
+from framesearch.images.sameness import identical, look, looks_alike
 
 
 def slide(*lines: str) -> np.ndarray:
@@ -37,3 +38,12 @@ def test_what_moves_in_the_dark_is_another() -> None:
 def test_the_same_picture_in_another_light_is_another() -> None:
     rgb = slide("Data flow")
     assert not identical(look(rgb), look((rgb * 0.9).astype(np.uint8)))
+
+
+def test_frames_that_nobody_could_tell_apart_look_alike() -> None:
+    one = look(picture(1, 2.0))
+    brighter = np.clip(one.astype(int) + 3, 0, 255).astype(np.uint8)
+    black = np.zeros_like(one)
+    looks = np.stack([one, brighter, look(picture(1, 3.0)), look(picture(2, 2.0)), black])
+    assert looks_alike(looks, one).tolist() == [True, True, False, False, False]
+    assert not looks_alike(looks, black).any()  # nothing correlates with a plain picture

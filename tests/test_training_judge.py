@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from stored_frames import picture, store_video
+from stored_frames import store_video
 from thumbnail_encoder import write_thumbnail_encoder
 from training_fixtures import stored_home
 
@@ -12,7 +12,6 @@ from framesearch.catalogue import open_catalogue
 from framesearch.encoder import Encoder
 from framesearch.errors import NotEnoughFrames
 from framesearch.images.distortions import DISTORTIONS
-from framesearch.images.sameness import look
 from framesearch.settings import Settings
 from framesearch.storage import open_storage
 from training import judge
@@ -90,13 +89,6 @@ def test_in_a_still_scene_any_second_is_right_but_only_its_own_strictly(tmp_path
     marks = judge.mark(exam_of(settings, sharp), 0)
     assert marks.metrics["r1/none"] == 1.0
     assert marks.metrics["r1_strict"] <= marks.metrics["r1"]
-
-
-def test_pictures_that_nobody_could_tell_apart_look_alike():
-    one = look(picture(1, 2.0))
-    brighter = np.clip(one.astype(int) + 3, 0, 255).astype(np.uint8)
-    thumbnails = np.stack([one, brighter, look(picture(1, 3.0)), look(picture(2, 2.0))])
-    assert judge.looks_alike(thumbnails, one).tolist() == [True, True, False, False]
 
 
 def test_a_long_video_is_not_all_that_counts(tmp_path, sharp, monkeypatch):

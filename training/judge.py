@@ -17,12 +17,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from framesearch import layout
+from framesearch.calibration import ON_TIME_S
 from framesearch.catalogue import Catalogue
 from framesearch.encoder import Encoder
 from framesearch.errors import ImageUnreadable, NotEnoughFrames, NotStored, ObjectDamaged
 from framesearch.images.distortions import DISTORTIONS, distorted
 from framesearch.images.pixels import BLANK_QUALITY, decode_jpeg
-from framesearch.images.sameness import look
+from framesearch.images.sameness import look, looks_alike
 from framesearch.records import FrameRole, VideoStatus
 from framesearch.storage import Storage
 from framesearch.tables import read_frame_times, read_frames, read_frames_at
@@ -35,8 +36,6 @@ MAX_PROBES = 100  # base frames; each is asked under every transform
 MAX_GALLERY = 20_000  # index frames: 250 MB of thumbnails; larger catalogues are judged on whole videos drawn from them
 BATCH = 64
 RANKS = 5
-ON_TIME_S = 1.0
-SAME_LOOKS = 0.998
 RESAMPLES = 2000
 
 
@@ -244,15 +243,6 @@ class _Embedded:
     def vectors(self) -> tuple[np.ndarray, ...]:
         self._flush()
         return tuple(np.concatenate(done) for done in self._done)
-
-
-def looks_alike(thumbnails: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Which of the thumbnails (N, 112, 112), see `sameness.look`, look the same as the other one: bool (N,)."""
-    ours = thumbnails.reshape(len(thumbnails), -1).astype(np.float32)
-    ours -= ours.mean(axis=1, keepdims=True)
-    theirs = other.reshape(-1).astype(np.float32) - other.mean(dtype=np.float32)
-    norms = np.linalg.norm(ours, axis=1) * np.linalg.norm(theirs)
-    return ours @ theirs > SAME_LOOKS * np.maximum(norms, 1e-6)
 
 
 def mark(exam: Exam, encoder: int) -> Marks:

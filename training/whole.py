@@ -12,18 +12,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from framesearch.bundle import Bundle, Card, IndexedVideo
+from framesearch.calibration import ON_TIME_S
 from framesearch.embedding import local_features
 from framesearch.encoder import Encoder
 from framesearch.errors import NotStored, ObjectDamaged
 from framesearch.images.distortions import DISTORTIONS
-from framesearch.images.sameness import look
+from framesearch.images.sameness import look, looks_alike
 from framesearch.index import FrameIndex, type_for
 from framesearch.local_index import LocalIndex
 from framesearch.ranking import rank, read_query
 from framesearch.storage import Storage
 from framesearch.stored_pictures import StoredPictures
 from framesearch.tables import FEATURE
-from training.judge import ON_TIME_S, SEED, Exam, looks_alike, query_picture
+from training.judge import SEED, Exam, query_picture
 
 log = logging.getLogger(__name__)
 

@@ -9,6 +9,7 @@ import numpy as np
 from benchmarks.accuracy.footage import Footage
 from benchmarks.accuracy.gallery import Gallery
 from benchmarks.accuracy.queries import Base
+from framesearch.images.sameness import centred
 
 _ALIKE = 0.9  # normalised cross-correlation of two copies' frames, 112 px grey, that may show one moment
 _WINDOW_S = 0.5  # pairs of one moment differ by no more: copies are sampled at other times
@@ -37,7 +38,7 @@ def align_copies(gallery: Gallery, footage: Footage) -> Copies:
     Each frame is paired with the one of the other video that looks most alike, and the most common difference of
     their times is the shift. Copies that share no run of frames (parts of a film, other edits) have none.
     """
-    looks = gallery.centred_looks()
+    looks = centred(gallery.thumbnails)
     shift_s: dict[tuple[Path, Path], float] = {}
     for one, other in combinations(range(len(gallery.files)), 2):
         files = gallery.files[one], gallery.files[other]

@@ -66,20 +66,9 @@ class Gallery:
             return None
         return rows.start + int(np.abs(self.timestamps_s[rows.start : rows.stop] - timestamp_s).argmin())
 
-    def centred_looks(self) -> np.ndarray:
-        """The thumbnails as float32 (N, 12544), without mean and of unit norm: inner products are correlations."""
-        return centred(self.thumbnails)
-
     def pictures(self, number: int) -> list[np.ndarray]:
         """The frames of one video, RGB uint8, in row order."""
         return [rgb for _, rgb in _usable_frames(self.library, self.video_ids[number])]
-
-
-def centred(looks: np.ndarray) -> np.ndarray:
-    """Thumbnails (N, 112, 112) as float32 (N, 12544), without mean and of unit norm."""
-    rows = looks.reshape(len(looks), -1).astype(np.float32)
-    rows -= rows.mean(axis=1, keepdims=True)
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
 
 
 def read_gallery(library: Library) -> Gallery:

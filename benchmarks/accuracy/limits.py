@@ -6,11 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.accuracy.copies import Copies
-from benchmarks.accuracy.gallery import Gallery, centred
-from benchmarks.accuracy.marking import ON_TIME_S
+from benchmarks.accuracy.gallery import Gallery
 from benchmarks.accuracy.queries import Base
-from framesearch.images.sameness import look
-from training.judge import looks_alike
+from framesearch.calibration import ON_TIME_S
+from framesearch.images.sameness import centred, look, looks_alike
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,7 @@ class Limits:
 
 def limits(bases: Sequence[Base], gallery: Gallery, copies: Copies) -> Limits:
     """Compare every base frame of an indexed film with every stored frame."""
-    stored = gallery.centred_looks()
+    stored = centred(gallery.thumbnails)
     apart_s, right = [], []
     for base in bases:
         looks = look(base.rgb())

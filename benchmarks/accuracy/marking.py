@@ -18,12 +18,11 @@ from benchmarks.accuracy.copies import Copies
 from benchmarks.accuracy.footage import Footage
 from benchmarks.accuracy.gallery import Gallery
 from benchmarks.accuracy.queries import Base
-from framesearch.images.sameness import look
-from training.judge import looks_alike
+from framesearch.calibration import ON_TIME_S
+from framesearch.images.sameness import look, looks_alike
 from training.precision import PooledPrecision, pooled_precision
 
 RANKS = 5
-ON_TIME_S = 1.0
 RESAMPLES = 1000
 INTERVAL = 0.95
 

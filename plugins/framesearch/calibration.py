@@ -17,7 +17,7 @@ from framesearch.bundle import Bundle, Calibration, Curve
 from framesearch.errors import FramesearchError
 from framesearch.images.distortions import DISTORTIONS
 from framesearch.images.pixels import BLANK_QUALITY, correlation, decode_jpeg
-from framesearch.images.sameness import SIDE, look
+from framesearch.images.sameness import LOOKS_THE_SAME, SIDE, look
 from framesearch.ranking import Place, rank, read_query
 from framesearch.records import FrameRole
 from framesearch.storage import Storage
@@ -27,8 +27,7 @@ log = logging.getLogger(__name__)
 
 PROBES = 200
 DISTORTED = 2  # of each probe, beside the clean one
-ON_TIME_S = 1.0  # a match within this of the true moment is right
-LOOKS_THE_SAME = 0.998  # or one of the same video whose thumbnail correlates this well: still scenes have no one moment
+ON_TIME_S = 1.0  # a match within this of the true moment is right; or one of the same video that looks the same
 SAME_PICTURE = 0.9  # across videos: the same frame of another copy, neither right nor wrong
 SAME_FILM = 0.97  # across videos: proof that they are copies, all of whose matches among them are neither
 TWINS = 0.5  # share of a video's frames that another answers as well: recordings of one scene, copies in effect

@@ -5,6 +5,9 @@ import numpy as np
 
 from framesearch.images.pixels import correlation, resize
 
+LOOKS_THE_SAME = 0.998
+"""Correlation of looks above which nobody could tell frames apart: a still scene has no one right moment."""
+
 SIDE = 112  # pixels of what is compared
 _CELL = 7  # pixels of a cell
 _SAME_CORRELATION = 0.999
@@ -14,6 +17,18 @@ _SAME_CELLS = 3.0  # grey levels: compression moves a cell's mean by less, a wor
 def look(rgb: np.ndarray) -> np.ndarray:
     """What frames are compared by: uint8 (112, 112), grey, of RGB uint8 (H, W, 3)."""
     return resize(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), SIDE, SIDE)
+
+
+def centred(looks: np.ndarray) -> np.ndarray:
+    """Looks (N, 112, 112) as float32 (N, 12544) without mean and of unit norm: inner products are correlations."""
+    rows = looks.reshape(len(looks), -1).astype(np.float32)
+    rows -= rows.mean(axis=1, keepdims=True)
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
+
+
+def looks_alike(looks: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Which of the looks (N, 112, 112) can't be told from the other one: bool (N,)."""
+    return centred(looks) @ centred(other[None])[0] > LOOKS_THE_SAME
 
 
 def identical(one: np.ndarray, other: np.ndarray) -> bool:
