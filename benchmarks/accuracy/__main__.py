@@ -2,13 +2,10 @@
 
 import argparse
 import logging
-import os
 import sys
 from pathlib import Path
 
 from benchmarks.console import print_report
-
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # queries are measured on one core
 
 log = logging.getLogger("benchmarks.accuracy")
 

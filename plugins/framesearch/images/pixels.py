@@ -4,10 +4,13 @@ import math
 
 import cv2
 import numpy as np
+import threadpoolctl
 
 from framesearch.errors import ImageUnreadable
 
-cv2.setNumThreads(1)  # parallelism is over videos and queries; more threads here only fight them
+# Parallelism is over videos and queries; more threads here only fight them, and those of BLAS spin where they wait.
+cv2.setNumThreads(1)
+threadpoolctl.threadpool_limits(1, user_api="blas")
 
 
 def encode_jpeg(rgb: np.ndarray, quality: int) -> bytes:
