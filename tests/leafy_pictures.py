@@ -18,4 +18,6 @@ def leaves(seed: int, height: int = 180, width: int = 320) -> np.ndarray:
         corners = centre + radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
         colour = [int(value) for value in rng.integers(0, 256, 3)]
         cv2.fillPoly(rgb, [corners.astype(np.int32)], colour, cv2.LINE_AA)
-    return cv2.GaussianBlur(rgb, (0, 0), 0.7)
+    picture = cv2.GaussianBlur(rgb, (0, 0), 0.7)
+    picture.setflags(write=False)  # the next who asks gets the same
+    return picture

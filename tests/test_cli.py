@@ -233,7 +233,7 @@ def test_writes_times_as_people_do(seconds: float, written: str) -> None:
 
 def test_names_each_video_once() -> None:
     def match(video_id: str, at_s: float) -> Match:
-        return Match(video_id, f"Film {video_id}", "", at_s, at_s, at_s, 20.0, 0.9)
+        return Match(video_id, f"Film {video_id}", "", at_s, at_s, at_s, at_s, 20.0, 0.9)
 
     lead = match("a", 10)
     assert also_in(lead, [match("b", 11), match("a", 62), match("b", 40), match("c", 3723)]) == (

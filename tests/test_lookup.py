@@ -33,6 +33,23 @@ def test_finds_unmodified_frames_off_the_grid(finder: Finder, seed: int, time_s:
     assert best.confidence > 0.5
 
 
+def test_names_the_moment_between_stored_frames(library: Library) -> None:
+    def ball(time_s: float) -> np.ndarray:
+        rgb = leaves(7).copy()
+        cv2.circle(rgb, (round(16 * (60 + 18 * time_s)), 16 * 90), 16 * 30, (240, 240, 60), -1, cv2.LINE_AA, shift=4)
+        return rgb
+
+    store_video(library.catalogue, library.storage, "ball", seed=0, shown=ball)
+    library.publish()
+    finder = Finder(library.settings)
+    for time_s in (2.1, 3.36, 5.22, 8.4, 9.62):  # stored are whole and half seconds
+        answer = finder.search(ball(time_s))
+        best = answer.matches[0]
+        assert best.frame_s == round(2 * time_s) / 2
+        assert best.timestamp_s == pytest.approx(time_s, abs=0.05)
+        assert best.start_s <= best.timestamp_s <= best.end_s
+
+
 def test_matches_are_ranked_and_limited(finder: Finder) -> None:
     answer = finder.search(picture(1, 3.3), top=3)
     assert len(answer.matches) == 3
@@ -99,16 +116,23 @@ def test_a_blank_picture_is_not_found_and_told_why(finder: Finder, level: int) -
     assert "blank" in (answer.reason or "")
 
 
-@pytest.mark.parametrize("shape", [(16, 16), (1600, 16), (1200, 1600)])
+@pytest.mark.parametrize("shape", [(16, 16), (128, 16), (60, 480), (1200, 1600)])
 def test_answers_pictures_of_any_shape(finder: Finder, shape: tuple[int, int]) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
     assert not finder.search(noise).found
 
 
+@pytest.mark.parametrize("shape", [(8, 60_000), (20_000, 1_000), (1, 3_000)])
+def test_a_strip_is_not_found_and_told_what_to_do(finder: Finder, shape: tuple[int, int]) -> None:
+    answer = finder.search(np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8))
+    assert (answer.found, answer.matches) == (False, ())
+    assert f"a strip, {shape[1]} x {shape[0]} pixels: cut out what shows the video" in (answer.reason or "")
+
+
 def test_gives_the_stored_frame_of_a_match(finder: Finder, published: Library) -> None:
     best = finder.search(picture(1, 4.1)).matches[0]
     frame = decode_jpeg(finder.thumbnail(best))
-    assert np.abs(frame.astype(int) - picture(1, best.timestamp_s)).mean() < 12
+    assert np.abs(frame.astype(int) - picture(1, best.frame_s)).mean() < 12
     published.storage.delete(layout.frames("v1"))
     with pytest.raises(NotStored):
         finder.thumbnail(best)

@@ -13,6 +13,7 @@ import numpy as np
 
 from framesearch.bundle import Bundle, Card, IndexedVideo
 from framesearch.calibration import ON_TIME_S
+from framesearch.candidates import read_query
 from framesearch.embedding import local_features
 from framesearch.encoder import Encoder
 from framesearch.errors import NotStored, ObjectDamaged
@@ -20,7 +21,7 @@ from framesearch.images.distortions import DISTORTIONS
 from framesearch.images.sameness import look, looks_alike
 from framesearch.index import FrameIndex, type_for
 from framesearch.local_index import LocalIndex
-from framesearch.ranking import rank, read_query
+from framesearch.ranking import rank
 from framesearch.storage import Storage
 from framesearch.stored_pictures import StoredPictures
 from framesearch.tables import FEATURE

@@ -1,6 +1,8 @@
 """framesearch with parts of it left out: what each is worth, on the same frames, index and queries."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
+from types import ModuleType
 from typing import Any
 from unittest import mock
 
@@ -8,11 +10,11 @@ import numpy as np
 
 from benchmarks.accuracy.gallery import Gallery
 from benchmarks.accuracy.systems import FramesearchSystem, Reply
-from framesearch import ranking
+from framesearch import candidates, verification
 from framesearch.images.keypoints import Keypoints, detect
 from framesearch.settings import Settings
 
-_VIEWS = ranking.views
+_VIEWS = candidates.views
 
 
 def _no_features(rgb: np.ndarray, *, height: int, most: int) -> Keypoints:
@@ -23,14 +25,15 @@ def _plain_view(rgb: np.ndarray, height: int, width: int) -> dict[str, np.ndarra
     return {"original": _VIEWS(rgb, height, width)["original"]}
 
 
-_NO_PIXELS = {"_COMPARED": 0, "_COMPARED_UNALIGNED": 0}
-WITHOUT: dict[str, dict[str, Any]] = {
+_NO_PIXELS = {(verification, "_COMPARED"): 0, (verification, "_COMPARED_UNALIGNED"): 0}
+WITHOUT: dict[str, dict[tuple[ModuleType, str], Any]] = {
     "without pixels": _NO_PIXELS,
-    "without local features": {"detect": _no_features},
-    "embedding and views": {"detect": _no_features, **_NO_PIXELS},
-    "embedding alone": {"detect": _no_features, "views": _plain_view, **_NO_PIXELS},
+    "without exact placement": {(verification, "_REGISTERED"): 0},
+    "without local features": {(candidates, "detect"): _no_features},
+    "embedding and views": {(candidates, "detect"): _no_features, **_NO_PIXELS},
+    "embedding alone": {(candidates, "detect"): _no_features, (candidates, "views"): _plain_view, **_NO_PIXELS},
 }
-"""By name, what `framesearch.ranking` uses instead."""
+"""By name, what is used instead, by module and name there."""
 
 
 class AblatedSystem(FramesearchSystem):
@@ -45,5 +48,7 @@ class AblatedSystem(FramesearchSystem):
 
     def answer(self, pictures: Sequence[np.ndarray]) -> list[Reply]:
         """One search a picture."""
-        with mock.patch.multiple(ranking, **self._instead):
+        with ExitStack() as stack:
+            for (module, name), instead in self._instead.items():
+                stack.enter_context(mock.patch.object(module, name, instead))
             return super().answer(pictures)

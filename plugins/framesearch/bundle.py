@@ -25,7 +25,7 @@ from framesearch.local_index import LocalIndex
 from framesearch.storage import Storage
 from framesearch.tables import FEATURE
 
-FORMAT = 2  # raised when a bundle of an older version can no longer be read
+FORMAT = 3  # raised when a bundle of an older version can no longer be read, or its thresholds are for other scores
 PARTS = (layout.BUNDLE_FAISS, layout.BUNDLE_FEATURES, layout.BUNDLE_ROWS, layout.BUNDLE_VIDEOS, layout.BUNDLE_ENCODER)
 
 _INDEX_ID = re.compile(r"\d{8}T\d{12}Z-[0-9a-f]{4}")

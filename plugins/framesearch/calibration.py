@@ -14,11 +14,12 @@ import numpy as np
 
 from framesearch import layout, tables
 from framesearch.bundle import Bundle, Calibration, Curve
+from framesearch.candidates import read_query
 from framesearch.errors import FramesearchError
 from framesearch.images.distortions import DISTORTIONS
 from framesearch.images.pixels import BLANK_QUALITY, correlation, decode_jpeg
 from framesearch.images.sameness import LOOKS_THE_SAME, SIDE, look
-from framesearch.ranking import Place, rank, read_query
+from framesearch.ranking import Place, rank
 from framesearch.records import FrameRole
 from framesearch.storage import Storage
 from framesearch.stored_pictures import StoredPictures

@@ -10,9 +10,11 @@ import numpy as np
 
 from framesearch import layout, tables
 from framesearch.bundle import Bundle, Card, IndexedVideo, open_bundle, parse_pointer
+from framesearch.candidates import read_query
 from framesearch.errors import FramesearchError, NoIndex, NotStored
-from framesearch.images.pixels import BLANK_QUALITY, quality
-from framesearch.ranking import Place, rank, read_query
+from framesearch.images.pixels import BLANK_QUALITY, fit_height, quality
+from framesearch.moment import moment
+from framesearch.ranking import Place, rank
 from framesearch.records import Answer, Match
 from framesearch.repeats import first_shown
 from framesearch.settings import Settings
@@ -22,6 +24,8 @@ from framesearch.stored_pictures import StoredPictures
 log = logging.getLogger(__name__)
 
 CHECK_EVERY_S = 2.0  # how often the pointer is looked at
+_LARGEST_HEIGHT = 480  # pixels: no step looks at more of a picture
+_LONGEST = 8.0  # times as long as broad: beyond that a picture is a strip, and scaled to a height it fills the memory
 RETRY_DAMAGED_S = 60.0  # a bundle that could not be opened is tried again after this
 
 
@@ -141,15 +145,21 @@ class Finder:
             elapsed_ms = (time.perf_counter() - started) * 1000
             return Answer(found, matches, view, elapsed_ms, bundle.card.index_id, reason)
 
+        if max(rgb.shape[:2]) > _LONGEST * min(rgb.shape[:2]):
+            told = f"The picture is a strip, {rgb.shape[1]} x {rgb.shape[0]} pixels: cut out what shows the video."
+            return answer(False, (), None, told)
+        rgb = fit_height(rgb, _LARGEST_HEIGHT)
         if quality(rgb) < BLANK_QUALITY:
             return answer(False, (), None, "The picture is blank or nearly so: every video has frames like it.")
         pictures = self._pictures.of(bundle)
-        places = rank(bundle, read_query(bundle, rgb), top, pictures)
+        query = read_query(bundle, rgb)
+        places = rank(bundle, query, top, pictures)
         matches: list[Match] = []
         for place, first in zip(places, first_shown(places, pictures), strict=True):
             confidence = (calibration.further if matches else calibration.first)(place.score)
             confidence = min(confidence, matches[-1].confidence) if matches else confidence
-            matches.append(_match(bundle, place, confidence, first))
+            at_s = float(bundle.timestamps_s[place.row]) if matches else moment(bundle, query, place, pictures)
+            matches.append(_match(bundle, place, at_s, confidence, first))
         found = bool(places) and places[0].score >= calibration.found_score
         view = places[0].view if places else None
         reason = None if found else "Nothing in the library looks enough like the picture to be sure."
@@ -162,9 +172,9 @@ class Finder:
             NotStored, ObjectDamaged: it is no longer stored, or can't be read.
         """
         with self._storage.open(layout.frames(match.video_id)) as file:
-            frame = tables.read_frames_at(file, [match.timestamp_s]).get(match.timestamp_s)
+            frame = tables.read_frames_at(file, [match.frame_s]).get(match.frame_s)
         if frame is None:
-            raise NotStored(f"video {match.video_id} has no stored frame at {match.timestamp_s} s")
+            raise NotStored(f"video {match.video_id} has no stored frame at {match.frame_s} s")
         return frame.jpeg
 
     def video(self, video_id: str) -> IndexedVideo | None:
@@ -172,16 +182,16 @@ class Finder:
         return next((video for video in self._bundle().videos if video.video_id == video_id), None)
 
 
-def _match(bundle: Bundle, place: Place, confidence: float, repeats: int | None) -> Match:
+def _match(bundle: Bundle, place: Place, timestamp_s: float, confidence: float, repeats: int | None) -> Match:
     video = bundle.videos[place.video]
-    timestamp_s = float(bundle.timestamps_s[place.row])
     return Match(
         video_id=video.video_id,
         title=video.title,
         url=link_at(video.url, timestamp_s),
         timestamp_s=timestamp_s,
-        start_s=float(bundle.timestamps_s[place.first_row]),
-        end_s=float(bundle.until_s[place.last_row]),
+        start_s=min(timestamp_s, float(bundle.timestamps_s[place.first_row])),
+        end_s=max(timestamp_s, float(bundle.until_s[place.last_row])),
+        frame_s=float(bundle.timestamps_s[place.row]),
         score=place.score,
         confidence=confidence,
         box=None if place.box is None else tuple((float(x), float(y)) for x, y in place.box.round(4)),

@@ -32,6 +32,11 @@ class Alignment:
     features: int
     affine: np.ndarray
 
+    @property
+    def placement(self) -> np.ndarray:
+        """The same as a homography: float64 (3, 3)."""
+        return np.vstack([self.affine, (0.0, 0.0, 1.0)])
+
 
 def align(
     query: tuple[np.ndarray, np.ndarray], frame: tuple[np.ndarray, np.ndarray], weights: np.ndarray, which: np.ndarray

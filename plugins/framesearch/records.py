@@ -141,8 +141,10 @@ class Match:
 
     Attributes:
         url: a link that opens the video at the second (YouTube), else the video's address or path.
-        timestamp_s: presentation time of the best frame.
+        timestamp_s: when the video shows the picture; between stored frames where these tell so, see
+            `framesearch.moment`.
         start_s, end_s: the still scene around it: first and last neighbouring frame that looks the same.
+        frame_s: presentation time of the best stored frame.
         score: all evidence weighed, see `ranking`; higher is surer, comparable within one index only.
         confidence: calibrated probability that this match is right, 0 to 1.
         box: where the frame's corners (upper left, then clockwise) lie in the picture that was asked, as shares of its
@@ -157,6 +159,7 @@ class Match:
     timestamp_s: float
     start_s: float
     end_s: float
+    frame_s: float
     score: float
     confidence: float
     box: tuple[tuple[float, float], ...] | None = None

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from framesearch.images.overlay import Likeness, compare, filling, prepared
+from framesearch.candidates import Pictures
+from framesearch.images.overlay import Likeness, Overlay, Prepared, filling, grey, prepared
 from framesearch.images.pixels import THUMBNAIL, fit_height, resize
 from framesearch.images.views import MIRRORED, mirror, trim
-from framesearch.ranking import Pictures, Place
+from framesearch.ranking import Place
 
 MOST_COMPARED = 30
 """Places that are compared, the best: each with the first of every group, which grows with the square."""
@@ -36,16 +37,17 @@ class _Shown:
         self.video = place.video
         self.mirrored = MIRRORED in place.view
         self.aspect = self.bare_aspect = rgb.shape[1] / rgb.shape[0]
-        self.whole = self.bare = fit_height(rgb, _HEIGHT)
-        self.whole_grey = self.bare_grey = prepared(self.whole, _HEIGHT)
-        grey = self.whole_grey
-        if min(line.std() for line in (grey[0], grey[-1], grey[:, 0], grey[:, -1])) < _BORDER_DEVIATION:
+        small = fit_height(rgb, _HEIGHT)
+        self.whole = self.bare = grey(small)
+        self.whole_prepared = self.bare_prepared = prepared(small, _HEIGHT)
+        lines = self.whole_prepared.grey
+        if min(line.std() for line in (lines[0], lines[-1], lines[:, 0], lines[:, -1])) < _BORDER_DEVIATION:
             bare = trim(rgb)
             if bare is not None:
                 self.bare_aspect = bare.shape[1] / bare.shape[0]
-                self.bare = fit_height(bare, _HEIGHT)
-                self.bare_grey = prepared(self.bare, _HEIGHT)
-        coarse = resize(self.bare_grey, *THUMBNAIL)
+                small = fit_height(bare, _HEIGHT)
+                self.bare, self.bare_prepared = grey(small), prepared(small, _HEIGHT)
+        coarse = resize(self.bare_prepared.grey, *THUMBNAIL)
         coarse -= coarse.mean()
         self.coarse = coarse / (np.linalg.norm(coarse) + 1e-6)
         self.to_query = None if place.box is None else _to_query(place.box, self.aspect)
@@ -91,10 +93,14 @@ def _same(lead: _Shown, other: _Shown, robust: float, plain: float) -> bool:
     coarse = other.coarse[:, ::-1] if flipped else other.coarse
     if float((lead.coarse * coarse).sum()) >= _CORRELATED:
         bare = mirror(other.bare) if flipped else other.bare
-        if alike(compare(lead.bare_grey, bare, filling(lead.bare_aspect, other.bare_aspect))):
+        if alike(_likeness(lead.bare_prepared, bare, filling(lead.bare_aspect, other.bare_aspect))):
             return True
-    affine = _over(lead, other)
-    return affine is not None and alike(compare(lead.whole_grey, other.whole, affine))
+    placement = _over(lead, other)
+    return placement is not None and alike(_likeness(lead.whole_prepared, other.whole, placement))
+
+
+def _likeness(query: Prepared, frame: np.ndarray, placement: np.ndarray) -> Likeness:
+    return Overlay(query, placement, frame.shape).likeness(frame)
 
 
 def _to_query(box: np.ndarray, aspect: float) -> np.ndarray | None:
@@ -105,7 +111,7 @@ def _to_query(box: np.ndarray, aspect: float) -> np.ndarray | None:
 
 
 def _over(lead: _Shown, other: _Shown) -> np.ndarray | None:
-    """The map that lays one frame over the other as both lie in the query, float64 (2, 3), where one holds the other.
+    """The map that lays one frame over the other as both lie in the query, float64 (3, 3), where one holds the other.
 
     Where each shows what the other does not, the camera has moved on.
     """
@@ -116,7 +122,7 @@ def _over(lead: _Shown, other: _Shown) -> np.ndarray | None:
         _share(other.from_query @ lead.to_query, lead.aspect, other.aspect),
         _share(affine, other.aspect, lead.aspect),
     )
-    return affine[:2] if max(shares) >= _WITHIN and min(shares) >= _LEAST_SHARE else None
+    return affine if max(shares) >= _WITHIN and min(shares) >= _LEAST_SHARE else None
 
 
 def _share(affine: np.ndarray, aspect: float, onto: float) -> float:
