@@ -108,7 +108,8 @@ class Card:
             values = json.loads(text)
             if values["format"] != FORMAT:
                 raise IndexIncompatible(
-                    f"index {index_id} has format {values['format']}, this version reads {FORMAT}: rebuild the index"
+                    f"index {index_id} has format {values['format']}, this version reads {FORMAT}: rebuild it, by "
+                    "`framesearch run PLAYLIST` or `rebuild_index` in Airflow"
                 )
             calibration = values.pop("calibration")
             calibration |= {name: Curve(**calibration[name]) for name in ("first", "further")}
