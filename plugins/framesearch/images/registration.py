@@ -34,7 +34,7 @@ def register(query: Prepared, frame: np.ndarray, placement: np.ndarray) -> np.nd
             query.grey, smooth, start, cv2.MOTION_HOMOGRAPHY, _CRITERIA, everywhere, _SMOOTHING
         )
         registered = np.diag([1 / query_height] * 2 + [1.0]) @ np.linalg.inv(found) @ np.diag([height, height, 1.0])
-    except (cv2.error, np.linalg.LinAlgError):  # nothing to correlate, or no way up
+    except (cv2.error, np.linalg.LinAlgError):  # nothing to correlate, or what can not be undone
         return None
     registered /= registered[2, 2]
     width = frame.shape[1] / height
