@@ -144,9 +144,9 @@ class Match:
         timestamp_s: when the video shows the picture; between stored frames where these tell so, see
             `framesearch.moment`.
         start_s, end_s: the still scene around it: first and last neighbouring frame that looks the same.
-        frame_s: presentation time of the best stored frame.
         score: all evidence weighed, see `ranking`; higher is surer, comparable within one index only.
         confidence: calibrated probability that this match is right, 0 to 1.
+        frame_s: presentation time of the best stored frame.
         box: where the frame's corners (upper left, then clockwise) lie in the picture that was asked, as shares of its
             width and height; beyond 0 to 1 where that shows a part only. None where no placement was found.
         repeats: the place, in `Answer.matches`, of the first match that shows the same picture (another encode, a
@@ -159,9 +159,9 @@ class Match:
     timestamp_s: float
     start_s: float
     end_s: float
-    frame_s: float
     score: float
     confidence: float
+    frame_s: float
     box: tuple[tuple[float, float], ...] | None = None
     repeats: int | None = None
 
