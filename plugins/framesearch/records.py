@@ -144,7 +144,7 @@ class Match:
         timestamp_s: when the video shows the picture; between stored frames where these tell so, see
             `framesearch.moment`.
         start_s, end_s: the still scene around it: first and last neighbouring frame that looks the same.
-        score: all evidence weighed, see `ranking`; higher is surer, comparable within one index only.
+        score: all evidence weighed, see `candidates`; higher is surer, comparable within one index only.
         confidence: calibrated probability that this match is right, 0 to 1.
         frame_s: presentation time of the best stored frame.
         box: where the frame's corners (upper left, then clockwise) lie in the picture that was asked, as shares of its
