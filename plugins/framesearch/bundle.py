@@ -56,9 +56,9 @@ class Calibration:
         figures: what was measured, for people: numbers of queries, recall, precision.
     """
 
-    found_score: float = 25.0  # what libraries of real footage were measured to need
-    first: Curve = Curve(0.35, -7.0)
-    further: Curve = Curve(0.35, -9.0)
+    found_score: float = 19.0  # what libraries of real footage were measured to need
+    first: Curve = Curve(0.28, -5.5)
+    further: Curve = Curve(0.28, -7.0)
     still_score: float = 0.98
     method: str = "defaults"
     rows: int = 0
