@@ -113,9 +113,10 @@ class Overlay:
         """
         if self._covered is None:
             return 0.0, np.inf
+        laid = self._laid(frame)
         seen, one, way = (
             cv2.GaussianBlur(picture, (0, 0), _MOTION)[self._covered]
-            for picture in (self._query.grey, self._laid(frame), self._laid(other) - self._laid(frame))
+            for picture in (self._query.grey, laid, self._laid(other) - laid)
         )
         seen, one, way = (pixels - pixels.mean() for pixels in (seen, one, way))
         ones, ways, both = _mean(one, one), _mean(way, way), _mean(one, way)
