@@ -17,8 +17,11 @@ from framesearch.errors import (
     VideoNotYet,
     VideoUnavailable,
 )
-from framesearch.playlist import _lists_videos, download, list_playlist, normalise
 from framesearch.settings import Settings
+from framesearch.sources.addresses import normalise
+from framesearch.sources.downloads import download
+from framesearch.sources.playlists import list_playlist
+from framesearch.sources.sites import _lists_videos
 
 
 @pytest.fixture(scope="module")

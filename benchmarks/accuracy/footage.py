@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from framesearch.playlist import list_playlist
 from framesearch.settings import Settings
+from framesearch.sources.playlists import list_playlist
 
 HELD_OUT_SHARE = 0.25  # of the films, where nobody says which
 

@@ -17,10 +17,12 @@ from framesearch.errors import (
     VideoUnavailable,
 )
 from framesearch.images.pixels import encode_jpeg, quality
-from framesearch.playlist import Progress, download, list_playlist, normalise
 from framesearch.records import FrameCounts, FrameRole, ListingDiff, Reason
 from framesearch.sampling import Sampler
 from framesearch.settings import Settings
+from framesearch.sources.addresses import normalise
+from framesearch.sources.downloads import Progress, download
+from framesearch.sources.playlists import list_playlist
 from framesearch.storage import Storage, or_full
 from framesearch.tables import Frame, read_frame_times, write_frames
 from framesearch.video import VideoFile

@@ -28,6 +28,8 @@ class Reason(StrEnum):
     TOO_LONG = "too_long"
     NO_VIDEO_STREAM = "no_video_stream"
     CORRUPT = "corrupt"
+    ENCRYPTED = "encrypted"
+    FORBIDDEN = "forbidden"  # its address or link leads where this installation does not go
     NETWORK = "network"
     RATE_LIMITED = "rate_limited"
     UNSUPPORTED = "unsupported"
@@ -116,11 +118,16 @@ class Video:
 
 @dataclass(frozen=True, slots=True)
 class FrameCounts:
-    """How many frames of each role a video gave, and how long it is."""
+    """How many frames of each role a video gave, how long it is, and what of it is missing.
+
+    Attributes:
+        shortfall: what could not be read, in words ("ends after 12 of 60 s"); None where the video is whole.
+    """
 
     index_frames: int
     probe_frames: int
     duration_s: float
+    shortfall: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from airflow.sdk import Metadata
 
 from framesearch.catalogue import open_catalogue
 from framesearch.ingest import discover, extract_video
-from framesearch.playlist import normalise
 from framesearch.settings import CHECKOUT, settings
+from framesearch.sources.addresses import normalise
 from framesearch.storage import open_storage
 from orchestration.assets import BACKLOG, FRAMES
 from orchestration.defaults import SLICE

@@ -1,0 +1,43 @@
+"""Reading a playlist whole, wherever it lies."""
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+
+from framesearch.errors import PlaylistUnavailable
+from framesearch.records import ListedVideo, PlaylistListing
+from framesearch.settings import Settings
+from framesearch.sources.addresses import is_local, normalise
+from framesearch.sources.files import list_files
+from framesearch.sources.sites import list_site
+
+log = logging.getLogger(__name__)
+
+
+def list_playlist(url: str, settings: Settings, limit: int | None = None) -> PlaylistListing:
+    """Read a playlist whole, without downloading anything of its videos.
+
+    Args:
+        limit: read at most so many videos; the listing is then not complete.
+
+    Raises:
+        PlaylistUnavailable: it does not exist, is private or empty, or holds no video.
+        PlaylistUnreachable: it could not be read this time.
+    """
+    url = normalise(url)
+    if is_local(url):
+        title = Path(url).name
+        listed: Iterable[ListedVideo] = list_files(Path(url))
+    else:
+        title, listed = list_site(url, settings, limit)
+    videos: dict[str, ListedVideo] = {}
+    complete = True
+    for video in listed:
+        if limit is not None and len(videos) >= limit and video.video_id not in videos:
+            complete = False
+            break
+        videos.setdefault(video.video_id, video)
+    if not videos:
+        raise PlaylistUnavailable(f"playlist {url} holds no video: check that it is the right one, and not empty")
+    log.info("playlist %s: %d videos listed", url, len(videos))
+    return PlaylistListing(url, title, tuple(videos.values()), complete)

@@ -1,0 +1,15 @@
+"""Ids of videos: stable across runs, unique across sites, safe as file names."""
+
+import hashlib
+import os
+import re
+
+
+def slug(name: str) -> str:
+    """The name as far as it is safe in a file name or an object's name."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "_", name).strip("_")[:60] or "video"
+
+
+def digest(name: str) -> str:
+    """Ten hexadecimal digits that tell names apart."""
+    return hashlib.sha256(os.fsencode(name)).hexdigest()[:10]
