@@ -1,13 +1,14 @@
 """The catalogue's contract, for every implementation."""
 
 import multiprocessing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from framesearch.catalogue import Catalogue, open_catalogue
 from framesearch.errors import NoVideo
-from framesearch.records import FrameCounts, IndexBuild, ListedVideo, PlaylistListing, VideoStatus
+from framesearch.records import FileVersion, FrameCounts, IndexBuild, ListedVideo, PlaylistListing, VideoStatus
 from framesearch.settings import Settings
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -150,3 +151,100 @@ def test_several_processes_write_at_once_and_lose_nothing(fresh_settings: Settin
         worker.join()
     assert [worker.exitcode for worker in workers] == [0] * 4
     assert len(open_catalogue(fresh_settings).videos(VideoStatus.READY)) == 80
+
+
+# ---- files that change
+
+
+def files(*versions: tuple[str, FileVersion | None]) -> PlaylistListing:
+    listed = [ListedVideo(name, f"/films/{name}.mp4", name, version=version) for name, version in versions]
+    return PlaylistListing("/films", "films", listed)
+
+
+FIRST, TOUCHED, SECOND = FileVersion("1", "stamp 1"), FileVersion("1", "stamp 2"), FileVersion("2", "stamp 3")
+
+
+def test_a_replaced_file_is_another_video_in_the_place_of_the_first(fresh_catalogue: Catalogue):
+    fresh_catalogue.record_listing(files(("a", FIRST), ("b", FIRST)), NOW)
+    fresh_catalogue.mark_ready("a", COUNTS, NOW)
+    diff = fresh_catalogue.record_listing(files(("a", SECOND), ("b", FIRST)), NOW)
+    assert (diff.new, diff.vanished, diff.returned, diff.replaced) == ((), (), (), ("a-2",))
+    assert [video.video_id for video in fresh_catalogue.videos(playlist="/films")] == ["b", "a-2"]
+    video = fresh_catalogue.video("a-2")
+    assert (video.status, video.index_frames, video.version) == (VideoStatus.DISCOVERED, 0, SECOND)
+    assert fresh_catalogue.removed_videos() == fresh_catalogue.removed_videos(uncleared=True) == ["a"]
+    with pytest.raises(NoVideo):
+        fresh_catalogue.video("a")
+    again = fresh_catalogue.record_listing(files(("a", SECOND), ("b", FIRST)), NOW)
+    assert again == type(again)((), (), (), ())
+
+
+def test_no_id_is_used_again_whatever_a_file_holds(fresh_catalogue: Catalogue):
+    for version in (FIRST, SECOND, FIRST, SECOND):
+        fresh_catalogue.record_listing(files(("a", version)), NOW)
+    assert [video.video_id for video in fresh_catalogue.videos()] == ["a-4"]
+    assert sorted(fresh_catalogue.removed_videos()) == ["a", "a-2", "a-3"]
+    fresh_catalogue.mark_cleared(["a", "a-3"], NOW)
+    assert fresh_catalogue.removed_videos(uncleared=True) == ["a-2"]
+    assert sorted(fresh_catalogue.removed_videos()) == ["a", "a-2", "a-3"]
+
+
+def test_a_replaced_file_stays_in_every_playlist_that_lists_it(fresh_catalogue: Catalogue):
+    fresh_catalogue.record_listing(files(("a", FIRST)), NOW)
+    fresh_catalogue.record_listing(replace(files(("a", FIRST)), url="/films/a.mp4"), NOW)
+    fresh_catalogue.record_listing(files(("a", SECOND)), NOW)
+    for playlist in ("/films", "/films/a.mp4"):
+        assert [video.video_id for video in fresh_catalogue.videos(playlist=playlist)] == ["a-2"]
+    assert fresh_catalogue.record_listing(replace(files(("a", SECOND)), url="/films/a.mp4"), NOW).replaced == ()
+
+
+def test_a_vanished_file_that_returns_as_another_film_is_replaced(fresh_catalogue: Catalogue):
+    fresh_catalogue.record_listing(files(("a", FIRST), ("b", FIRST)), NOW)
+    fresh_catalogue.record_listing(files(("b", FIRST)), NOW)
+    diff = fresh_catalogue.record_listing(files(("a", SECOND), ("b", FIRST)), NOW)
+    assert (diff.returned, diff.replaced) == ((), ("a-2",))
+    assert fresh_catalogue.video("a-2").vanished_at is None
+
+
+def test_a_touched_file_stays_what_it_is(fresh_catalogue: Catalogue):
+    fresh_catalogue.record_listing(files(("a", FIRST)), NOW)
+    fresh_catalogue.mark_ready("a", COUNTS, NOW)
+    assert fresh_catalogue.record_listing(files(("a", TOUCHED)), NOW).replaced == ()
+    assert fresh_catalogue.video("a").status is VideoStatus.READY
+    assert fresh_catalogue.file_versions() == {"a": TOUCHED}
+
+
+def test_a_partial_file_that_changed_in_any_way_is_made_anew(fresh_catalogue: Catalogue):
+    fresh_catalogue.record_listing(files(("a", FIRST)), NOW)
+    fresh_catalogue.mark_ready("a", replace(COUNTS, shortfall="ends after 12 of 60 s"), NOW)
+    assert fresh_catalogue.video("a").detail == "ends after 12 of 60 s"
+    assert fresh_catalogue.record_listing(files(("a", FIRST)), NOW).replaced == ()
+    assert fresh_catalogue.record_listing(files(("a", TOUCHED)), NOW).replaced == ("a-2",)
+
+
+@pytest.mark.parametrize(("listed_again", "due"), [(FIRST, []), (TOUCHED, ["a"]), (SECOND, ["a-2"])])
+@pytest.mark.parametrize("status", ["unavailable", "failed"])
+def test_a_file_that_could_not_be_read_is_due_again_once_it_changes(
+    fresh_catalogue: Catalogue, status: str, listed_again: FileVersion, due: list[str]
+):
+    fresh_catalogue.record_listing(files(("a", FIRST)), NOW)
+    if status == "failed":
+        fresh_catalogue.mark_failed("a", "unknown", "no", NOW, None)
+    else:
+        fresh_catalogue.mark_unavailable("a", "corrupt", "no", NOW)
+    fresh_catalogue.record_listing(files(("a", listed_again)), NOW)
+    assert fresh_catalogue.due_videos(NOW) == due
+
+
+def test_a_file_that_was_missing_is_due_again_when_it_is_listed(fresh_catalogue: Catalogue):
+    fresh_catalogue.record_listing(files(("a", FIRST)), NOW)
+    fresh_catalogue.mark_unavailable("a", "deleted", "a.mp4 is no longer there", NOW)
+    fresh_catalogue.record_listing(files(("a", FIRST)), NOW)
+    assert fresh_catalogue.due_videos(NOW) == ["a"]
+
+
+def test_a_note_lasts_until_the_next_listing(fresh_catalogue: Catalogue):
+    fresh_catalogue.record_listing(replace(listing("a"), note="passed over: 3 .srt"), NOW)
+    assert fresh_catalogue.playlists()[0].note == "passed over: 3 .srt"
+    fresh_catalogue.record_listing(listing("a"), NOW)
+    assert fresh_catalogue.playlists()[0].note is None

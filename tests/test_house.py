@@ -44,7 +44,8 @@ OWNERS = {
     "onnxruntime": {"encoder.py"},
     "pyarrow": {"tables.py"},
     "mlflow": {"registry.py"},
-    "sqlalchemy": {"sql_catalogue.py"},
+    "sqlalchemy": {"catalogue"},
+    "alembic": {"catalogue"},
 }
 
 

@@ -77,6 +77,10 @@ class PointerMoved(FramesearchError):
     """Someone else moved the pointer since it was read: read it again before moving it."""
 
 
+class CatalogueIncompatible(FramesearchError):
+    """The catalogue's database was made by a newer version of framesearch."""
+
+
 class InvalidSetting(FramesearchError):
     """A setting has a value that can't be used; the message names the setting."""
 

@@ -28,6 +28,7 @@ class Reason(StrEnum):
     TOO_LONG = "too_long"
     NO_VIDEO_STREAM = "no_video_stream"
     CORRUPT = "corrupt"
+    UNFINISHED = "unfinished"  # the file changed just now: it is still being written
     ENCRYPTED = "encrypted"
     FORBIDDEN = "forbidden"  # its address or link leads where this installation does not go
     NETWORK = "network"
@@ -45,20 +46,35 @@ class FrameRole(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class FileVersion:
+    """What a local file held when it was listed.
+
+    Attributes:
+        content: its size and a fingerprint of its bytes.
+        stamp: what the file system says of it. While that stays, the content need not be looked at.
+    """
+
+    content: str
+    stamp: str
+
+
+@dataclass(frozen=True, slots=True)
 class ListedVideo:
     """A video as its playlist lists it, before anything of it is downloaded.
 
     Attributes:
         video_id: stable across runs and unique across sites; safe as a file name.
-        url: what to download: a page's address, or the absolute path of a local file.
+        url: what to download: a page's address, or a local file, see `sources.addresses.file_address`.
         title: as the playlist gives it; for a local file its name without the suffix.
         duration_s: where the playlist tells it.
+        version: of a local file.
     """
 
     video_id: str
     url: str
     title: str
     duration_s: float | None = None
+    version: FileVersion | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +83,14 @@ class PlaylistListing:
 
     Attributes:
         complete: False where a limit cut the listing short, so that a missing video says nothing.
+        note: what of the playlist was left out and why, counted by kind, in words; None where nothing was.
     """
 
     url: str
     title: str
     videos: Sequence[ListedVideo]
     complete: bool = True
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +100,24 @@ class ListingDiff:
     new: tuple[str, ...]
     vanished: tuple[str, ...]  # no playlist lists them any more
     returned: tuple[str, ...]  # vanished before, listed again
+    replaced: tuple[str, ...] = ()  # new videos in the place of others: their files hold something else now
 
 
 @dataclass(frozen=True, slots=True)
 class Playlist:
-    """A playlist that the catalogue follows. `error` is why its last listing failed, None where it did not."""
+    """A playlist that the catalogue follows.
+
+    Attributes:
+        error: why its last listing failed, None where it did not.
+        note: what its last listing left out, see `PlaylistListing`.
+    """
 
     url: str
     title: str
     added_at: datetime
     listed_at: datetime | None
     error: str | None
+    note: str | None
     videos: int
 
 
@@ -106,7 +131,7 @@ class Video:
     duration_s: float | None
     status: VideoStatus
     reason: str | None  # one of `Reason`
-    detail: str | None  # the message that came with the reason
+    detail: str | None  # the message that came with the reason; of a ready one, what of it is missing
     attempts: int
     discovered_at: datetime
     next_attempt_at: datetime | None
@@ -114,6 +139,7 @@ class Video:
     vanished_at: datetime | None
     index_frames: int
     probe_frames: int
+    version: FileVersion | None = None  # of a local file, since it was listed last
 
 
 @dataclass(frozen=True, slots=True)

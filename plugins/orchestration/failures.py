@@ -25,8 +25,8 @@ SKIPPED = (
     errors.ChallengerNotBetter,
 )
 
-# A broadcast does not end within a task's retries: the catalogue says on which later day to try again.
-_LATER = (Reason.LIVE, Reason.UPCOMING)
+# Neither a broadcast nor a copy ends within a task's retries: the catalogue says when to try again.
+_LATER = (Reason.LIVE, Reason.UPCOMING, Reason.UNFINISHED)
 
 FAILED = [
     errors.PlaylistUnavailable,
@@ -34,6 +34,7 @@ FAILED = [
     errors.NoModelVersion,
     errors.ChampionMoved,  # the verdict is out of date: only training again helps
     errors.InvalidSetting,
+    errors.CatalogueIncompatible,
     errors.StorageFull,
     errors.ObjectDamaged,
     errors.EncoderInvalid,

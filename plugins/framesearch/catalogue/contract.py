@@ -1,25 +1,47 @@
-"""The catalogue's contract: what is known of playlists, videos and index builds.
+"""What a catalogue does: the contract that every implementation keeps."""
 
-One implementation today, `sql_catalogue`; every implementation passes the same contract suite
-(tests/test_catalogue.py).
-"""
-
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from framesearch.records import FrameCounts, IndexBuild, ListingDiff, Playlist, PlaylistListing, Video, VideoStatus
-from framesearch.settings import Settings
+from framesearch.records import (
+    FileVersion,
+    FrameCounts,
+    IndexBuild,
+    ListingDiff,
+    Playlist,
+    PlaylistListing,
+    Video,
+    VideoStatus,
+)
 
 
 class Catalogue(Protocol):
     """Playlists and their videos, and the index builds. Every call is one transaction; times are aware UTC."""
 
     def record_listing(self, listing: PlaylistListing, now: datetime) -> ListingDiff:
-        """Take in one reading of a playlist: add what is new, mark what no playlist lists any more.
+        """Record one reading of a playlist: add what is new, mark what no playlist lists any more.
 
         An incomplete listing marks nothing as vanished.
+
+        A file whose version differs from the recorded one is another video, with an id of its own: it takes the old
+        one's place, which leaves the catalogue for good (see `removed_videos`). A file is due again, too, where
+        something of it changed and no frames of it, or not all, are stored. A file whose version was never recorded,
+        as catalogues of older versions leave it, is taken to be unchanged.
         """
+
+    def file_versions(self) -> Mapping[str, FileVersion]:
+        """The recorded version of every file, by the id under which playlists list it."""
+
+    def removed_videos(self, *, uncleared: bool = False) -> list[str]:
+        """Ids of the videos that left the catalogue since their files were replaced. None is ever used again.
+
+        Args:
+            uncleared: only those of which storage may still hold something.
+        """
+
+    def mark_cleared(self, video_ids: Sequence[str], now: datetime) -> None:
+        """Storage holds nothing of these removed videos any more."""
 
     def record_playlist_error(self, url: str, error: str, now: datetime) -> None:
         """Note that a playlist could not be listed; its videos stay as they are."""
@@ -50,7 +72,7 @@ class Catalogue(Protocol):
         """
 
     def mark_ready(self, video_id: str, counts: FrameCounts, now: datetime) -> None:
-        """The video's frames are stored."""
+        """The video's frames are stored; its `detail` says what of it is missing, if anything."""
 
     def mark_unavailable(self, video_id: str, reason: str, detail: str, now: datetime) -> None:
         """The video is permanently out of reach."""
@@ -68,10 +90,3 @@ class Catalogue(Protocol):
 
     def index_builds(self) -> list[IndexBuild]:
         """All index builds, newest first."""
-
-
-def open_catalogue(settings: Settings) -> Catalogue:
-    """The catalogue that the settings name, its tables made where missing."""
-    from framesearch.sql_catalogue import SqlCatalogue  # an implementation is loaded only where it is used
-
-    return SqlCatalogue(settings.catalogue)

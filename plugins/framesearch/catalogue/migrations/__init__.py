@@ -1,0 +1,1 @@
+"""How the catalogue's schema came about: one Alembic revision a change, never edited once released."""
