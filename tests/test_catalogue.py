@@ -172,7 +172,7 @@ def test_a_replaced_file_is_another_video_in_the_place_of_the_first(fresh_catalo
     assert [video.video_id for video in fresh_catalogue.videos(playlist="/films")] == ["b", "a-2"]
     video = fresh_catalogue.video("a-2")
     assert (video.status, video.index_frames, video.version) == (VideoStatus.DISCOVERED, 0, SECOND)
-    assert fresh_catalogue.removed_videos() == fresh_catalogue.removed_videos(uncleared=True) == ["a"]
+    assert fresh_catalogue.removed_videos() == ["a"]
     with pytest.raises(NoVideo):
         fresh_catalogue.video("a")
     again = fresh_catalogue.record_listing(files(("a", SECOND), ("b", FIRST)), NOW)
@@ -183,9 +183,6 @@ def test_no_id_is_used_again_whatever_a_file_holds(fresh_catalogue: Catalogue):
     for version in (FIRST, SECOND, FIRST, SECOND):
         fresh_catalogue.record_listing(files(("a", version)), NOW)
     assert [video.video_id for video in fresh_catalogue.videos()] == ["a-4"]
-    assert sorted(fresh_catalogue.removed_videos()) == ["a", "a-2", "a-3"]
-    fresh_catalogue.mark_cleared(["a", "a-3"], NOW)
-    assert fresh_catalogue.removed_videos(uncleared=True) == ["a-2"]
     assert sorted(fresh_catalogue.removed_videos()) == ["a", "a-2", "a-3"]
 
 

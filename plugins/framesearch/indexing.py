@@ -47,6 +47,7 @@ from framesearch.errors import (
 from framesearch.images.pixels import decode_jpeg
 from framesearch.index import TRAINING_ROWS, FrameIndex, type_for
 from framesearch.records import IndexBuild
+from framesearch.removal import clear_removed, outdated_bundles
 from framesearch.settings import Settings
 from framesearch.storage import Storage
 from framesearch.tables import FEATURE
@@ -89,7 +90,8 @@ def build_index(
     """Build a bundle of every video embedded by this model version, check it, and store it: not yet published.
 
     It starts from the published bundle where that has the same encoder and an index type that still fits, and adds
-    what is missing. Videos never leave: those gone upstream stay searchable.
+    what is missing. Videos gone upstream stay searchable. Those whose files were replaced leave: then it starts anew,
+    since rows can't be taken out.
 
     Returns:
         The new build, its `published_at` None; or the published one, its `published_at` set, where that already holds
@@ -107,14 +109,19 @@ def build_index(
         video.video_id: IndexedVideo(video.video_id, video.title, video.url, video.duration_s)
         for video in catalogue.videos()
     }
-    indexed = set() if base is None else {video.video_id for video in base.videos}
+    known = {} if base is None else {video.video_id: video for video in base.videos}
+    replaced = known.keys() & set(catalogue.removed_videos())
     embedded = {layout.video_id_of(path) for path in storage.list(layout.embeddings_of(model_version))}
     source = _Embedded(model_version, encoder.dimension, storage)
-    added = source.readable([id_ for id_ in listed if id_ in embedded and id_ not in indexed])
-    if base is not None and not added and all(listed.get(video.video_id, video) == video for video in base.videos):
+    added = source.readable([id_ for id_ in listed if id_ in embedded and id_ not in known])
+    up_to_date = not added and not replaced and all(listed.get(id_, video) == video for id_, video in known.items())
+    if base is not None and up_to_date:
         log.info("index %s already holds all %d videos", base.card.index_id, len(base.videos))
         return _build_of(base.card, published_at=_published_at(base.card.index_id, catalogue))
-    known = {} if base is None else {video.video_id: video for video in base.videos}
+    if replaced:
+        log.info("%d videos of index %s were replaced: built from scratch", len(replaced), base_id)
+        added = source.readable([id_ for id_ in known if id_ not in replaced]) | added
+        base = None
     with storage.scratch() as folder:
         card = _write(folder, encoder_file, base, base_id, added, known | listed, source)
         bundle = open_folder(folder, card.index_id, threads=1)  # as the page does: small batches gain nothing from more
@@ -399,14 +406,16 @@ def roll_back(storage: Storage, catalogue: Catalogue, index_id: str | None = Non
 
 def clean(storage: Storage, catalogue: Catalogue, settings: Settings) -> list[str]:
     """Delete what no roll-back needs: bundles beyond the newest `bundles_kept` and the published one, bundles that a
-    dead build left incomplete, and embeddings of model versions that neither a kept bundle nor the champion uses.
+    dead build left incomplete, embeddings of model versions that neither a kept bundle nor the champion uses, and
+    what is left of videos whose files were replaced: older bundles that hold them, and their frames.
 
     Returns:
         The storage prefixes that were deleted.
     """
     current, _ = current_index_id(storage)
     stored = stored_index_ids(storage)
-    kept = {*stored[-settings.bundles_kept :], *([current] if current else [])}
+    outdated = outdated_bundles(catalogue.removed_videos(), current, storage)
+    kept = {*stored[-settings.bundles_kept :], *([current] if current else [])}.difference(outdated)
     gone = [layout.bundle(index_id) for index_id in stored if index_id not in kept]
     gone += _abandoned(storage, set(stored))
     gone += _unused_embeddings(storage, kept, settings)
@@ -416,7 +425,7 @@ def clean(storage: Storage, catalogue: Catalogue, settings: Settings) -> list[st
         storage.delete(prefix)
     if gone:
         log.info("storage cleaned: %s", ", ".join(gone))
-    return gone
+    return gone + clear_removed(catalogue, storage, current)
 
 
 def _abandoned(storage: Storage, complete: set[str]) -> list[str]:

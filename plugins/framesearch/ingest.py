@@ -1,14 +1,17 @@
-"""Taking in playlists: what is new in them, and the frames of each new video."""
+"""Ingesting playlists: what is new in them, and the frames of each new video."""
 
 import logging
+import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from framesearch import layout
 from framesearch.catalogue import Catalogue
 from framesearch.errors import (
+    NoVideo,
     ObjectDamaged,
     PlaylistUnavailable,
     PlaylistUnreachable,
@@ -17,21 +20,30 @@ from framesearch.errors import (
     VideoUnavailable,
 )
 from framesearch.images.pixels import encode_jpeg, quality
-from framesearch.records import FrameCounts, FrameRole, ListingDiff, Reason
+from framesearch.records import FrameCounts, FrameRole, ListingDiff, Reason, Video
+from framesearch.removal import clear_videos
 from framesearch.sampling import Sampler
 from framesearch.settings import Settings
-from framesearch.sources.addresses import normalise
+from framesearch.sources.addresses import local_path, normalise, readable
 from framesearch.sources.downloads import Progress, download
+from framesearch.sources.file_versions import file_version, listed_file
 from framesearch.sources.playlists import list_playlist
 from framesearch.storage import Storage, or_full
-from framesearch.tables import Frame, read_frame_times, write_frames
+from framesearch.tables import Frame, read_facts, read_frame_times, write_frames
+from framesearch.text import safe_text
 from framesearch.video import VideoFile
 
 log = logging.getLogger(__name__)
 
+_LONGEST_MESSAGE = 2000  # characters of a message that are kept
+
+
+SETTLED_AFTER = timedelta(minutes=5)  # a file that can't be read and changed since may still be being written
+PARTIAL_ATTEMPTS = 3  # downloads of a video that came incomplete, before it is accepted as it is
+
 
 def discover(url: str, catalogue: Catalogue, settings: Settings, limit: int | None = None) -> ListingDiff:
-    """List a playlist and take what changed into the catalogue.
+    """List a playlist and record in the catalogue what changed.
 
     Args:
         limit: read at most so many videos of it.
@@ -41,13 +53,14 @@ def discover(url: str, catalogue: Catalogue, settings: Settings, limit: int | No
     """
     now = datetime.now(UTC)
     try:
-        listing = list_playlist(url, settings, limit)
+        listing = list_playlist(url, settings, limit, catalogue.file_versions())
     except (PlaylistUnavailable, PlaylistUnreachable) as error:
-        catalogue.record_playlist_error(normalise(url), str(error), now)
+        catalogue.record_playlist_error(normalise(url), safe_text(error, _LONGEST_MESSAGE), now)
         raise
     diff = catalogue.record_listing(listing, now)
-    counts = len(diff.new), len(diff.vanished), len(diff.returned)
-    log.info("playlist %s: %d new videos, %d vanished, %d returned", listing.url, *counts)
+    counts = len(diff.new), len(diff.vanished), len(diff.returned), len(diff.replaced), len(diff.moved)
+    told = "%d new videos, %d vanished, %d returned, %d replaced, %d renamed"
+    log.info(f"playlist %s: {told}", readable(listing.url), *counts)
     return diff
 
 
@@ -66,14 +79,22 @@ def extract_video(
     video = catalogue.video(video_id)
     path = layout.frames(video_id)
     try:
-        counts = _stored_counts(storage, path, video.duration_s)
+        counts = _stored_counts(storage, video)
         if counts is None:
             with storage.scratch() as scratch:
-                source = download(video.url, scratch, settings, progress)
-                counts = extract_frames(source, scratch / "frames.parquet", video_id, settings)
-                storage.create(path, scratch / "frames.parquet")
+                made, file = scratch / "frames.parquet", local_path(video.url)
+                if file is None:
+                    counts = _extract_download(video, scratch, made, settings, progress)
+                else:
+                    counts = _extract_local(video, file, made, settings)
+                storage.create(path, made)
+        catalogue.mark_ready(video_id, counts, datetime.now(UTC))
+    except NoVideo as error:
+        clear_videos([video_id], storage)
+        raise VideoNotYet(f"{video.title} was replaced while it was read", Reason.UNFINISHED) from error
     except VideoUnavailable as error:
-        catalogue.mark_unavailable(video_id, error.reason, str(error), datetime.now(UTC))
+        with suppress(NoVideo):  # it was replaced meanwhile
+            catalogue.mark_unavailable(video_id, error.reason, str(error), datetime.now(UTC))
         raise
     except VideoNotYet as error:
         _note_failure(catalogue, video_id, video.attempts, error, error.reason, error.retry_at, settings)
@@ -85,28 +106,95 @@ def extract_video(
         if full is error:
             raise
         raise full from error
-    catalogue.mark_ready(video_id, counts, datetime.now(UTC))
     log.info(
-        "video %s: %d frames and %d probe frames of %.1f s stored in %.1f s",
+        "video %s: %d frames and %d probe frames of %.1f s stored in %.1f s%s",
         *(video_id, counts.index_frames, counts.probe_frames, counts.duration_s, time.monotonic() - started),
+        f", {counts.shortfall}" if counts.shortfall else "",
     )
     return counts
 
 
-def _stored_counts(storage: Storage, path: str, duration_s: float | None) -> FrameCounts | None:
+def _stored_counts(storage: Storage, video: Video) -> FrameCounts | None:
     """The counts of frames that an earlier attempt stored; None where there are none. Damaged ones are deleted."""
+    path = layout.frames(video.video_id)
     if not storage.exists(path):
         return None
     try:
         with storage.open(path) as file:
             index_times, _ = read_frame_times(file, FrameRole.INDEX)
             probe_times, _ = read_frame_times(file, FrameRole.PROBE)
+            facts = read_facts(file)
     except ObjectDamaged as error:
         log.warning("%s is made anew: %s", path, error)
         storage.delete(path)
         return None
     last_s = max((float(times[-1]) for times in (index_times, probe_times) if len(times)), default=0.0)
-    return FrameCounts(len(index_times), len(probe_times), duration_s or last_s)
+    duration_s = float(facts["duration_s"]) if "duration_s" in facts else video.duration_s or last_s
+    return FrameCounts(len(index_times), len(probe_times), duration_s, facts.get("shortfall"))
+
+
+def _extract_local(video: Video, path: Path, target: Path, settings: Settings) -> FrameCounts:
+    """The frames of a local file, which may be replaced or still be being written while it is read.
+
+    Raises:
+        VideoUnavailable: it is gone, leads elsewhere or can't be read.
+        VideoNotYet: it changed since it was listed, or seems to be unfinished.
+    """
+    file = listed_file(path)
+    before = file.stat()
+    if video.version and file_version(file, video.version).content != video.version.content:
+        raise _unfinished(f"{readable(video.url)} changed since its folder was listed")
+    failure: VideoUnavailable | None = None
+    try:
+        counts = extract_frames(file, target, video.video_id, settings)
+    except VideoUnavailable as error:
+        failure = VideoUnavailable(safe_text(error, _LONGEST_MESSAGE), error.reason)  # names the file as it is
+        failure.__cause__ = error
+    after = listed_file(path).stat()
+    if _identity(before) != _identity(after):
+        raise _unfinished(f"{readable(video.url)} changed while it was read") from failure
+    if failure is None:
+        return counts
+    age_s = time.time() - after.st_mtime
+    if failure.reason == Reason.CORRUPT and abs(age_s) < SETTLED_AFTER.total_seconds():
+        raise _unfinished(f"{failure}. It changed {max(0, age_s):.0f} s ago") from failure
+    raise failure
+
+
+def _identity(status: os.stat_result) -> tuple[int, ...]:
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _unfinished(what: str) -> VideoNotYet:
+    told = f"{what} and may still be being copied: it is tried again"
+    return VideoNotYet(told, Reason.UNFINISHED, datetime.now(UTC) + SETTLED_AFTER)
+
+
+def _extract_download(
+    video: Video, scratch: Path, target: Path, settings: Settings, progress: Progress | None
+) -> FrameCounts:
+    """The frames of a video that is downloaded; again in later runs where something of it is missing.
+
+    Raises:
+        VideoUnavailable: it can't be had, or not be read however often it was downloaded.
+        VideoNotYet: it can't be had now, or came incomplete.
+        StorageFull: no space left for it.
+    """
+    source = download(video.url, scratch, settings, progress)
+    # Attempts that failed for another reason, such as the network, say nothing of the video.
+    last = video.attempts + 1 >= settings.max_attempts or (
+        video.attempts + 1 >= PARTIAL_ATTEMPTS and video.reason == Reason.CORRUPT
+    )
+    try:
+        counts = extract_frames(source, target, video.video_id, settings)
+        lacking = counts.shortfall
+    except VideoUnavailable as error:
+        if last or error.reason != Reason.CORRUPT:
+            raise
+        raise VideoNotYet(f"video {video.url} came damaged ({error}): it is downloaded again", error.reason) from error
+    if lacking and not last:
+        raise VideoNotYet(f"video {video.url} came incomplete ({lacking}): it is downloaded again", Reason.CORRUPT)
+    return counts
 
 
 def extract_frames(source: Path, target: Path, video_id: str, settings: Settings) -> FrameCounts:
@@ -126,8 +214,13 @@ def extract_frames(source: Path, target: Path, video_id: str, settings: Settings
 
     height, longest = settings.frame_height, settings.max_video_hours
     with VideoFile(source, height=height, max_hours=longest, grid_s=sampler.grid_s) as file:
-        write_frames(target, frames(file))
-        return FrameCounts(kept[FrameRole.INDEX], kept[FrameRole.PROBE], file.duration_s)
+
+        def facts() -> dict[str, str]:
+            shortfall = {"shortfall": file.shortfall} if file.shortfall else {}
+            return {"duration_s": repr(file.duration_s)} | shortfall
+
+        write_frames(target, frames(file), facts)
+        return FrameCounts(kept[FrameRole.INDEX], kept[FrameRole.PROBE], file.duration_s, file.shortfall)
 
 
 def _note_failure(
@@ -141,8 +234,9 @@ def _note_failure(
 ) -> None:
     """Note when a video is tried again: where nobody said when, after a pause that doubles with each attempt."""
     now = datetime.now(UTC)
-    if attempts + 1 >= settings.max_attempts and reason not in (Reason.LIVE, Reason.UPCOMING):
+    if attempts + 1 >= settings.max_attempts and reason not in (Reason.LIVE, Reason.UPCOMING, Reason.UNFINISHED):
         retry_at = None
     elif retry_at is None:
         retry_at = now + timedelta(minutes=settings.retry_after_minutes * 2 ** min(attempts, 10))
-    catalogue.mark_failed(video_id, reason, str(error), now, retry_at)
+    with suppress(NoVideo):  # it was replaced meanwhile
+        catalogue.mark_failed(video_id, reason, safe_text(error, _LONGEST_MESSAGE), now, retry_at)

@@ -101,6 +101,7 @@ class ListingDiff:
     vanished: tuple[str, ...]  # no playlist lists them any more
     returned: tuple[str, ...]  # vanished before, listed again
     replaced: tuple[str, ...] = ()  # new videos in the place of others: their files hold something else now
+    moved: tuple[str, ...] = ()  # their files have other names now
 
 
 @dataclass(frozen=True, slots=True)

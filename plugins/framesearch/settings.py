@@ -58,6 +58,7 @@ class Settings(BaseSettings):
 
     # Ingest.
     playlists: Annotated[tuple[str, ...], NoDecode] = ()
+    follow_links: bool = False
     candidates_per_second: float = Field(4.0, gt=0, le=60)
     frame_height: int = Field(180, ge=64, le=1080)
     jpeg_quality: int = Field(85, ge=30, le=100)

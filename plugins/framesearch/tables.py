@@ -4,7 +4,7 @@ The only user of pyarrow.
 """
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from framesearch.errors import ObjectDamaged
 from framesearch.records import FrameRole
 
+_FACT = "framesearch."  # before the names of facts in a file's metadata
 ROW_GROUP = 256  # frames: about 3 MB a group, so that a reader of a few frames reads little
 
 _FRAMES = pa.schema(
@@ -94,8 +95,12 @@ class LocalFeatures:
         return LocalFeatures(timestamps_s, np.array(until_s, np.float64), np.array(aspects, np.float32), features)
 
 
-def write_frames(path: Path, frames: Iterable[Frame]) -> None:
-    """Write frames to a new Parquet file, a row group at a time: memory does not grow with the video."""
+def write_frames(path: Path, frames: Iterable[Frame], facts: Callable[[], Mapping[str, str]] = dict[str, str]) -> None:
+    """Write frames to a new Parquet file, a row group at a time: memory does not grow with the video.
+
+    Args:
+        facts: what else is to be known of the video; asked when all its frames are written. See `read_facts`.
+    """
     with pq.ParquetWriter(path, _FRAMES, compression="none", use_dictionary=["role"]) as writer:
         group: list[Frame] = []
         for frame in frames:
@@ -105,6 +110,7 @@ def write_frames(path: Path, frames: Iterable[Frame]) -> None:
                 group.clear()
         if group:
             writer.write_table(_frames_table(group))
+        writer.add_key_value_metadata({_FACT + name: value for name, value in facts().items()})
 
 
 def _frames_table(frames: list[Frame]) -> pa.Table:
@@ -127,6 +133,16 @@ def _reading(path: Path) -> Iterator[None]:
         yield
     except (pa.ArrowException, OSError, KeyError) as error:
         raise ObjectDamaged(f"{path} is damaged ({error}): delete it, then run the step that makes it again") from error
+
+
+def read_facts(path: Path) -> dict[str, str]:
+    """The facts that were written with the frames; none where an older version wrote them."""
+    with _reading(path):
+        stored = pq.read_metadata(path).metadata or {}
+    prefix = _FACT.encode()
+    return {
+        name.removeprefix(prefix).decode(): value.decode() for name, value in stored.items() if name.startswith(prefix)
+    }
 
 
 def read_frames(path: Path, role: FrameRole | None = None) -> Iterator[Frame]:

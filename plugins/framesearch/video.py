@@ -122,6 +122,7 @@ class VideoFile:
     def __init__(self, path: Path, *, height: int, max_hours: float, grid_s: float | None = None) -> None:
         self._path, self._height, self._max_s, self._grid_s = path, height, max_hours * 3600, grid_s
         self._read_to_s = 0.0
+        self._shortfall: str | None = None
         self._scaler, self._colourer = VideoReformatter(), VideoReformatter()
         self._container = self._open()
         try:
@@ -193,11 +194,16 @@ class VideoFile:
         """How long the video was found to be; known once `frames` has ended."""
         return self._read_to_s
 
+    @property
+    def shortfall(self) -> str | None:
+        """What of the video could not be read, in words; None where it is whole. Known once `frames` has ended."""
+        return self._shortfall
+
     def frames(self) -> Iterator[DecodedFrame]:
         """Every intact frame in order of presentation, times strictly rising; damaged frames are left out.
 
         Raises:
-            VideoUnavailable: no frame at all, or far fewer than the file says it holds (at the end), or too long.
+            VideoUnavailable: no frame at all (at the end), or too long.
         """
         expected = pictures = decoded = 0
         last_s = -1.0
@@ -359,14 +365,9 @@ class VideoFile:
                 f"{name}: not one of its {packets} pictures can be decoded: fetch it again", Reason.CORRUPT
             )
         if self._read_to_s < _ENOUGH * self._stated_s - _NEGLIGIBLE_S:
-            raise VideoUnavailable(
-                f"{name} ends after {self._read_to_s:.0f} of {self._stated_s:.0f} s: it was cut off, fetch it again",
-                Reason.CORRUPT,
-            )
-        if pictures < _ENOUGH * packets:
-            raise VideoUnavailable(
-                f"{name}: only {pictures} of its {packets} pictures can be decoded: fetch it again", Reason.CORRUPT
-            )
+            self._shortfall = f"ends after {self._read_to_s:.0f} of {self._stated_s:.0f} s"
+        elif pictures < _ENOUGH * packets:
+            self._shortfall = f"only {pictures} of {packets} pictures can be decoded"
 
     # In two steps: scaling to YUV, then colouring the small picture, is a third of the work of both at once.
 

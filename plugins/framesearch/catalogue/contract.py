@@ -26,22 +26,16 @@ class Catalogue(Protocol):
 
         A file whose version differs from the recorded one is another video, with an id of its own: it takes the old
         one's place, which leaves the catalogue for good (see `removed_videos`). A file is due again, too, where
-        something of it changed and no frames of it, or not all, are stored. A file whose version was never recorded,
-        as catalogues of older versions leave it, is taken to be unchanged.
+        something of it changed and no frames of it, or not all, are stored. A file that has another name now stays
+        the video that it was: its content is that of a video whose own file is gone. A file whose version was never
+        recorded, as catalogues of older versions leave it, is taken to be unchanged.
         """
 
     def file_versions(self) -> Mapping[str, FileVersion]:
         """The recorded version of every file, by the id under which playlists list it."""
 
-    def removed_videos(self, *, uncleared: bool = False) -> list[str]:
-        """Ids of the videos that left the catalogue since their files were replaced. None is ever used again.
-
-        Args:
-            uncleared: only those of which storage may still hold something.
-        """
-
-    def mark_cleared(self, video_ids: Sequence[str], now: datetime) -> None:
-        """Storage holds nothing of these removed videos any more."""
+    def removed_videos(self) -> list[str]:
+        """Ids of the videos that left the catalogue since their files were replaced. None is ever used again."""
 
     def record_playlist_error(self, url: str, error: str, now: datetime) -> None:
         """Note that a playlist could not be listed; its videos stay as they are."""

@@ -40,9 +40,9 @@ videos = sa.Table(
     metadata,
     sa.Column("ordinal", sa.Integer, primary_key=True, autoincrement=True),  # order of discovery
     sa.Column("video_id", sa.Text, nullable=False, unique=True),
-    # What its playlist calls it. A file that was replaced is listed under the same id, but is another video.
+    # What its playlist calls it. A file that was replaced is listed under the same id, but is another video; one that
+    # was renamed is the same video under another.
     sa.Column("listed_id", sa.Text, nullable=False, server_default=""),
-    sa.Column("generation", sa.Integer, nullable=False, server_default="1"),  # how often it was replaced, plus one
     sa.Column("url", sa.Text, nullable=False),
     sa.Column("title", sa.Text, nullable=False),
     sa.Column("duration_s", sa.Float),
@@ -71,7 +71,6 @@ removed_videos = sa.Table(
     metadata,
     sa.Column("video_id", sa.Text, primary_key=True),
     sa.Column("removed_at", Utc, nullable=False),
-    sa.Column("cleared_at", Utc),  # when what storage held of it was deleted
 )
 index_builds = sa.Table(
     "index_builds",

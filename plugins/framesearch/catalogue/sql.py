@@ -22,7 +22,7 @@ from framesearch.records import (
     VideoStatus,
 )
 
-_OWN = ("ordinal", "listed_id", "generation", "version", "stamp")  # columns that are the catalogue's own business
+_OWN = ("ordinal", "listed_id", "version", "stamp")  # columns that are the catalogue's own business
 _VIDEO_FIELDS = [column for column in videos.c if column.name not in _OWN] + [videos.c.version, videos.c.stamp]
 
 
@@ -53,19 +53,10 @@ class SqlCatalogue:
         with self._engine.begin() as connection:
             return {row.listed_id: FileVersion(row.version, row.stamp) for row in connection.execute(query)}
 
-    def removed_videos(self, *, uncleared: bool = False) -> list[str]:
+    def removed_videos(self) -> list[str]:
         query = sa.select(removed_videos.c.video_id).order_by(removed_videos.c.removed_at, removed_videos.c.video_id)
-        if uncleared:
-            query = query.where(removed_videos.c.cleared_at.is_(None))
         with self._engine.begin() as connection:
             return list(connection.scalars(query))
-
-    def mark_cleared(self, video_ids: Sequence[str], now: datetime) -> None:
-        with self._engine.begin() as connection:
-            for chunk in chunks(list(video_ids)):
-                connection.execute(
-                    sa.update(removed_videos).where(removed_videos.c.video_id.in_(chunk)).values(cleared_at=now)
-                )
 
     def record_playlist_error(self, url: str, error: str, now: datetime) -> None:
         with self._engine.begin() as connection:

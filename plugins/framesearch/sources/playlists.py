@@ -1,33 +1,38 @@
 """Reading a playlist whole, wherever it lies."""
 
 import logging
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 
 from framesearch.errors import PlaylistUnavailable
-from framesearch.records import ListedVideo, PlaylistListing
+from framesearch.records import FileVersion, ListedVideo, PlaylistListing
 from framesearch.settings import Settings
-from framesearch.sources.addresses import is_local, normalise
+from framesearch.sources.addresses import local_path, normalise, readable
 from framesearch.sources.files import list_files
 from framesearch.sources.sites import list_site
+from framesearch.text import safe_text
 
 log = logging.getLogger(__name__)
 
 
-def list_playlist(url: str, settings: Settings, limit: int | None = None) -> PlaylistListing:
+def list_playlist(
+    url: str, settings: Settings, limit: int | None = None, known: Mapping[str, FileVersion] | None = None
+) -> PlaylistListing:
     """Read a playlist whole, without downloading anything of its videos.
 
     Args:
         limit: read at most so many videos; the listing is then not complete.
+        known: versions of local files as they were listed before, by id: those that stayed are not read again.
 
     Raises:
         PlaylistUnavailable: it does not exist, is private or empty, or holds no video.
         PlaylistUnreachable: it could not be read this time.
     """
     url = normalise(url)
-    if is_local(url):
-        title = Path(url).name
-        listed: Iterable[ListedVideo] = list_files(Path(url))
+    path, note = local_path(url), None
+    if path is not None:
+        found = list_files(path, known or {}, follow_links=settings.follow_links)
+        title, note = safe_text(path.name or path), found.note
+        listed: Iterable[ListedVideo] = found.videos
     else:
         title, listed = list_site(url, settings, limit)
     videos: dict[str, ListedVideo] = {}
@@ -39,5 +44,5 @@ def list_playlist(url: str, settings: Settings, limit: int | None = None) -> Pla
         videos.setdefault(video.video_id, video)
     if not videos:
         raise PlaylistUnavailable(f"playlist {url} holds no video: check that it is the right one, and not empty")
-    log.info("playlist %s: %d videos listed", url, len(videos))
-    return PlaylistListing(url, title, tuple(videos.values()), complete)
+    log.info("playlist %s: %d videos listed%s", readable(url), len(videos), f", {note}" if note else "")
+    return PlaylistListing(url, title, tuple(videos.values()), complete, note)

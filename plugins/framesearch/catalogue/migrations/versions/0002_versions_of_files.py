@@ -11,7 +11,6 @@ def upgrade() -> None:
     """Every video is the first under its id; the versions of files are learnt when they are listed next."""
     op.add_column("playlists", sa.Column("note", sa.Text))
     op.add_column("videos", sa.Column("listed_id", sa.Text, nullable=False, server_default=""))
-    op.add_column("videos", sa.Column("generation", sa.Integer, nullable=False, server_default="1"))
     op.add_column("videos", sa.Column("version", sa.Text))
     op.add_column("videos", sa.Column("stamp", sa.Text))
     op.execute("UPDATE videos SET listed_id = video_id")
@@ -20,5 +19,4 @@ def upgrade() -> None:
         "removed_videos",
         sa.Column("video_id", sa.Text, primary_key=True),
         sa.Column("removed_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("cleared_at", sa.DateTime(timezone=True)),
     )
