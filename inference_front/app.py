@@ -16,6 +16,7 @@ from framesearch.images.pixels import encode_jpeg, fit_height
 from framesearch.images.query import SUFFIXES, read_picture
 from framesearch.records import Answer, Match
 from framesearch.settings import settings
+from framesearch.text import safe_text
 from inference_front.library import VIDEO_ROUTE, finder, local_file, player_address
 
 LOOK_FOR_INDEX_S = 5
@@ -261,7 +262,7 @@ def link(match: Match) -> str:
             return "no longer at hand"
         address = f"{VIDEO_ROUTE}{quote(match.video_id, safe='')}#t={int(match.timestamp_s)}"
         if player_address(video, "http://localhost/") is None:  # type: ignore[arg-type]
-            return html.escape(path.name)
+            return html.escape(safe_text(path.name))
     label = f"open at {clock(match.timestamp_s)}"
     return f'<a href="{html.escape(address)}" target="_blank" rel="noopener noreferrer">{label}</a>'
 

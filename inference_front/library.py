@@ -7,6 +7,8 @@ from urllib.parse import quote, urlsplit
 from framesearch.bundle import IndexedVideo
 from framesearch.lookup import Finder, youtube_video
 from framesearch.settings import settings
+from framesearch.sources.addresses import is_local, local_path
+from framesearch.sources.file_versions import served_file
 
 VIDEO_ROUTE = "/library/video/"
 
@@ -33,14 +35,9 @@ def finder() -> Finder:
 
 
 def local_file(video: IndexedVideo) -> Path | None:
-    """The file of a video that came from a folder, where it is still there."""
-    if "://" in video.url:
-        return None
-    try:
-        path = Path(video.url)
-        return path if path.is_absolute() and path.is_file() else None
-    except (OSError, ValueError):
-        return None
+    """The file of a video that came from a folder, where it is still there and leads nowhere else."""
+    path = local_path(video.url)
+    return served_file(path) if path is not None else None
 
 
 def player_address(video: IndexedVideo, page: str) -> str | None:
@@ -52,8 +49,8 @@ def player_address(video: IndexedVideo, page: str) -> str | None:
     youtube_id = youtube_video(video.url)
     if youtube_id is not None:
         return f"https://www.youtube.com/watch?v={quote(youtube_id, safe='')}"
-    parts = urlsplit(video.url) if "://" in video.url else None
-    if parts is not None:
+    if not is_local(video.url):
+        parts = urlsplit(video.url)
         playable = parts.scheme in ("http", "https") and Path(parts.path).suffix.lower() in PLAYABLE
         return video.url if playable else None
     path = local_file(video)

@@ -8,18 +8,17 @@ from pathlib import Path
 
 import pytest
 from generated_videos import draw_video, read_clock
+from ingest_line import Line
 from local_feed import LocalFeed
 from yt_dlp_plugins.extractor.shapes import RELEASE
 
 from framesearch import layout
 from framesearch.catalogue import Catalogue
-from framesearch.errors import PlaylistUnavailable, StorageFull, VideoNotYet, VideoUnavailable
+from framesearch.errors import PlaylistUnavailable, StorageFull, VideoNotYet
 from framesearch.images.pixels import BLANK_QUALITY, decode_jpeg
-from framesearch.ingest import discover, extract_video
 from framesearch.records import FrameRole, ListedVideo, PlaylistListing, VideoStatus
 from framesearch.settings import Settings
 from framesearch.storage import FolderStorage
-from framesearch.tables import Frame, read_frames
 
 
 @pytest.fixture(scope="module")
@@ -38,38 +37,6 @@ def folder(tmp_path: Path, clips: dict[str, bytes]) -> Path:
     for name, content in clips.items():
         (folder / name).write_bytes(content)
     return folder
-
-
-class Line:
-    """The ingest of one home."""
-
-    def __init__(self, catalogue: Catalogue, storage: FolderStorage, settings: Settings) -> None:
-        self.catalogue, self.storage, self.settings = catalogue, storage, settings
-
-    def discover(self, url: object, **options):
-        return discover(str(url), self.catalogue, self.settings, **options)
-
-    def extract(self, video_id: str):
-        return extract_video(video_id, self.catalogue, self.storage, self.settings)
-
-    def extract_all(self) -> list[Exception]:
-        failures = []
-        for video_id in self.catalogue.due_videos(datetime.now(UTC)):
-            try:
-                self.extract(video_id)
-            except (VideoUnavailable, VideoNotYet) as error:
-                failures.append(error)
-        return failures
-
-    def by_title(self, title: str):
-        return next(video for video in self.catalogue.videos() if video.title == title)
-
-    def frames(self, title: str, role: FrameRole | None = None) -> list[Frame]:
-        with self.storage.open(layout.frames(self.by_title(title).video_id)) as file:
-            return list(read_frames(file, role))
-
-    def left_in_scratch(self) -> list[Path]:
-        return [path for path in self.settings.scratch.glob("*") if path.is_dir()]
 
 
 @pytest.fixture
@@ -188,6 +155,7 @@ def test_a_limited_listing_takes_in_the_first_and_marks_nothing_as_gone(line: Li
 )
 def test_a_bad_file_is_named_and_costs_no_other(line: Line, folder: Path, clips, name: str, content, reason: str):
     (folder / name).write_bytes(content(clips["one.mp4"]))
+    os.utime(folder / name, (1e9, 1e9))  # long ago: nobody is writing it any more
     line.discover(folder)
     (error,) = line.extract_all()
     assert name in str(error)

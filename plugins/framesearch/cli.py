@@ -19,7 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from framesearch import model_commands
 from framesearch.errors import FramesearchError, ImageUnreadable
-from framesearch.records import Answer, Match, VideoStatus
+from framesearch.records import Answer, Match, Video, VideoStatus
 from framesearch.terminal import err, out, printable, sentences, write_line
 
 JUDGED = (
@@ -249,15 +249,19 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Show playlists, videos by status, frames, the champion and the index card."""
+    from framesearch.sources.addresses import readable
+
     with sentences():
         facts = _status()
     if as_json:
         write_line(facts)
         return
     for playlist in facts["playlists"]:
-        title, url = escape(printable(playlist["title"])), escape(printable(playlist["url"]))
+        title, url = escape(printable(playlist["title"])), escape(readable(playlist["url"]))
         trouble = f"  [red]{escape(playlist['error'])}[/]" if playlist["error"] else ""
         out.print(f"playlist {title}  [dim]{url}[/]  {playlist['videos']} videos{trouble}")
+        if playlist["note"]:
+            out.print(f"  passed over: {escape(playlist['note'])}")
     if not facts["playlists"]:
         out.print("no playlist yet: `framesearch run PLAYLIST`")
     counts = ", ".join(f"{count} {name}" for name, count in facts["videos"].items() if count)
@@ -266,6 +270,8 @@ def status(
         out.print(
             f"  {video['status']:<11} {escape(video['title'])}: {escape(video['detail'] or video['reason'] or '')}"
         )
+    for video in facts["partial"]:
+        out.print(f"  {escape(video['title'])}: {video['status']}, {escape(video['detail'])}")
     out.print(f"frames   {facts['frames']['index']} to index, {facts['frames']['probe']} probe frames")
     champion = facts["champion"]
     if "error" in champion:
@@ -301,22 +307,21 @@ def _status() -> dict[str, Any]:
     by_status = Counter(video.status.value for video in videos)
     facts: dict[str, Any] = {
         "playlists": [
-            {"url": playlist.url, "title": playlist.title, "videos": playlist.videos, "error": playlist.error}
+            {
+                "url": playlist.url,
+                "title": playlist.title,
+                "videos": playlist.videos,
+                "error": playlist.error,
+                "note": playlist.note,
+            }
             for playlist in catalogue.playlists()
         ],
         "videos": {status.value: by_status[status.value] for status in VideoStatus},
         "vanished": sum(video.vanished_at is not None for video in videos),
         "not_ready": [
-            {
-                "video_id": video.video_id,
-                "title": printable(video.title),
-                "status": video.status.value,
-                "reason": video.reason,
-                "detail": video.detail,
-            }
-            for video in videos
-            if video.status in (VideoStatus.FAILED, VideoStatus.UNAVAILABLE)
+            _in_short(video) for video in videos if video.status in (VideoStatus.FAILED, VideoStatus.UNAVAILABLE)
         ],
+        "partial": [_in_short(video) for video in videos if video.status is VideoStatus.READY and video.detail],
         "frames": {
             "index": sum(video.index_frames for video in videos),
             "probe": sum(video.probe_frames for video in videos),
@@ -331,6 +336,16 @@ def _status() -> dict[str, Any]:
         facts["index"] = {"error": str(error)}
     facts["champion"] = _champion() if videos else {"error": "no model yet"}
     return facts
+
+
+def _in_short(video: Video) -> dict[str, Any]:
+    return {
+        "video_id": video.video_id,
+        "title": printable(video.title),
+        "status": video.status.value,
+        "reason": video.reason,
+        "detail": video.detail,
+    }
 
 
 def _card(card: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -35,11 +36,8 @@ from framesearch.video import VideoFile
 
 log = logging.getLogger(__name__)
 
+SETTLED_AFTER_S = 300.0  # a file that can't be read and changed since may still be being written
 _LONGEST_MESSAGE = 2000  # characters of a message that are kept
-
-
-SETTLED_AFTER = timedelta(minutes=5)  # a file that can't be read and changed since may still be being written
-PARTIAL_ATTEMPTS = 3  # downloads of a video that came incomplete, before it is accepted as it is
 
 
 def discover(url: str, catalogue: Catalogue, settings: Settings, limit: int | None = None) -> ListingDiff:
@@ -49,18 +47,24 @@ def discover(url: str, catalogue: Catalogue, settings: Settings, limit: int | No
         limit: read at most so many videos of it.
 
     Raises:
-        PlaylistUnavailable, PlaylistUnreachable: it can't be listed; the catalogue notes why and keeps its videos.
+        PlaylistUnavailable, PlaylistUnreachable: it can't be listed, for whatever reason; the catalogue notes why and
+            keeps its videos.
     """
     now = datetime.now(UTC)
     try:
         listing = list_playlist(url, settings, limit, catalogue.file_versions())
-    except (PlaylistUnavailable, PlaylistUnreachable) as error:
-        catalogue.record_playlist_error(normalise(url), safe_text(error, _LONGEST_MESSAGE), now)
-        raise
+    except Exception as error:
+        foreseen = isinstance(error, PlaylistUnavailable | PlaylistUnreachable)
+        told = error if foreseen else f"playlist {readable(url)} can't be listed: {_named(error)}"
+        catalogue.record_playlist_error(normalise(url), safe_text(told, _LONGEST_MESSAGE), now)
+        if foreseen:
+            raise
+        raise PlaylistUnreachable(told) from error
     diff = catalogue.record_listing(listing, now)
     counts = len(diff.new), len(diff.vanished), len(diff.returned), len(diff.replaced), len(diff.moved)
-    told = "%d new videos, %d vanished, %d returned, %d replaced, %d renamed"
-    log.info(f"playlist %s: {told}", readable(listing.url), *counts)
+    log.info(
+        "playlist %s: %d new videos, %d vanished, %d returned, %d replaced, %d renamed", readable(listing.url), *counts
+    )
     return diff
 
 
@@ -74,6 +78,7 @@ def extract_video(
         VideoUnavailable: it can't be had, for good; marked so.
         VideoNotYet: it can't be had now; the next attempt is noted, up to `settings.max_attempts` of them.
         StorageFull: no space left; nothing half-written is kept, the video is tried again later.
+        OSError: storage can't be used; the video is tried again later.
     """
     started = time.monotonic()
     video = catalogue.video(video_id)
@@ -94,18 +99,22 @@ def extract_video(
         raise VideoNotYet(f"{video.title} was replaced while it was read", Reason.UNFINISHED) from error
     except VideoUnavailable as error:
         with suppress(NoVideo):  # it was replaced meanwhile
-            catalogue.mark_unavailable(video_id, error.reason, str(error), datetime.now(UTC))
+            catalogue.mark_unavailable(video_id, error.reason, safe_text(error, _LONGEST_MESSAGE), datetime.now(UTC))
         raise
     except VideoNotYet as error:
-        _note_failure(catalogue, video_id, video.attempts, error, error.reason, error.retry_at, settings)
+        _note_failure(catalogue, video, error, error.reason, error.retry_at, settings)
         raise
     except (StorageFull, OSError) as error:
         full = or_full(error, Path(settings.storage))
         reason = Reason.UNKNOWN if full is error and not isinstance(error, StorageFull) else Reason.STORAGE_FULL
-        _note_failure(catalogue, video_id, 0, full, reason, datetime.now(UTC), settings)  # no fault of the video's
+        _note_failure(catalogue, replace(video, attempts=0), full, reason, datetime.now(UTC), settings)
         if full is error:
             raise
         raise full from error
+    except Exception as error:  # whatever a stranger's file or site brought about, the other videos go on
+        refusal = VideoNotYet(f"video {readable(video.url)} can't be read: {_named(error)}", Reason.UNKNOWN)
+        _note_failure(catalogue, video, refusal, refusal.reason, None, settings)
+        raise refusal from error
     log.info(
         "video %s: %d frames and %d probe frames of %.1f s stored in %.1f s%s",
         *(video_id, counts.index_frames, counts.probe_frames, counts.duration_s, time.monotonic() - started),
@@ -141,8 +150,12 @@ def _extract_local(video: Video, path: Path, target: Path, settings: Settings) -
         VideoNotYet: it changed since it was listed, or seems to be unfinished.
     """
     file = listed_file(path)
-    before = file.stat()
-    if video.version and file_version(file, video.version).content != video.version.content:
+    try:
+        before = file.stat()
+        version = file_version(file, video.version)
+    except OSError as error:
+        raise VideoNotYet(f"{readable(video.url)} can't be read: {error.strerror}", Reason.UNKNOWN) from error
+    if video.version and version.content != video.version.content:
         raise _unfinished(f"{readable(video.url)} changed since its folder was listed")
     failure: VideoUnavailable | None = None
     try:
@@ -156,7 +169,7 @@ def _extract_local(video: Video, path: Path, target: Path, settings: Settings) -
     if failure is None:
         return counts
     age_s = time.time() - after.st_mtime
-    if failure.reason == Reason.CORRUPT and abs(age_s) < SETTLED_AFTER.total_seconds():
+    if failure.reason == Reason.CORRUPT and abs(age_s) < SETTLED_AFTER_S:
         raise _unfinished(f"{failure}. It changed {max(0, age_s):.0f} s ago") from failure
     raise failure
 
@@ -166,34 +179,33 @@ def _identity(status: os.stat_result) -> tuple[int, ...]:
 
 
 def _unfinished(what: str) -> VideoNotYet:
-    told = f"{what} and may still be being copied: it is tried again"
-    return VideoNotYet(told, Reason.UNFINISHED, datetime.now(UTC) + SETTLED_AFTER)
+    told = f"{what} and may still be being copied: the next run tries again"
+    return VideoNotYet(told, Reason.UNFINISHED, datetime.now(UTC))
 
 
 def _extract_download(
     video: Video, scratch: Path, target: Path, settings: Settings, progress: Progress | None
 ) -> FrameCounts:
-    """The frames of a video that is downloaded; again in later runs where something of it is missing.
+    """The frames of a video that is downloaded; once more by a later attempt where it came damaged or incomplete.
 
     Raises:
-        VideoUnavailable: it can't be had, or not be read however often it was downloaded.
-        VideoNotYet: it can't be had now, or came incomplete.
+        VideoUnavailable: it can't be had, or can't be read although it was downloaded twice.
+        VideoNotYet: it can't be had now, or came incomplete for the first time.
         StorageFull: no space left for it.
     """
     source = download(video.url, scratch, settings, progress)
-    # Attempts that failed for another reason, such as the network, say nothing of the video.
-    last = video.attempts + 1 >= settings.max_attempts or (
-        video.attempts + 1 >= PARTIAL_ATTEMPTS and video.reason == Reason.CORRUPT
-    )
+    # An attempt that failed for another reason, such as the network, says nothing of the video.
+    again = video.reason == Reason.CORRUPT or video.attempts + 1 >= settings.max_attempts
     try:
         counts = extract_frames(source, target, video.video_id, settings)
-        lacking = counts.shortfall
     except VideoUnavailable as error:
-        if last or error.reason != Reason.CORRUPT:
+        if again or error.reason != Reason.CORRUPT:
             raise
         raise VideoNotYet(f"video {video.url} came damaged ({error}): it is downloaded again", error.reason) from error
-    if lacking and not last:
-        raise VideoNotYet(f"video {video.url} came incomplete ({lacking}): it is downloaded again", Reason.CORRUPT)
+    if counts.shortfall and not again:
+        raise VideoNotYet(
+            f"video {video.url} came incomplete ({counts.shortfall}): it is downloaded again", Reason.CORRUPT
+        )
     return counts
 
 
@@ -223,20 +235,21 @@ def extract_frames(source: Path, target: Path, video_id: str, settings: Settings
         return FrameCounts(kept[FrameRole.INDEX], kept[FrameRole.PROBE], file.duration_s, file.shortfall)
 
 
+def _named(error: Exception) -> str:
+    """An error that nobody foresaw, in one line."""
+    name = safe_text(f"{type(error).__name__}: {error}", _LONGEST_MESSAGE).removesuffix(":")
+    log.error("%s", name, exc_info=error)
+    return name
+
+
 def _note_failure(
-    catalogue: Catalogue,
-    video_id: str,
-    attempts: int,
-    error: Exception,
-    reason: str,
-    retry_at: datetime | None,
-    settings: Settings,
+    catalogue: Catalogue, video: Video, error: Exception, reason: str, retry_at: datetime | None, settings: Settings
 ) -> None:
     """Note when a video is tried again: where nobody said when, after a pause that doubles with each attempt."""
-    now = datetime.now(UTC)
+    now, attempts = datetime.now(UTC), video.attempts
     if attempts + 1 >= settings.max_attempts and reason not in (Reason.LIVE, Reason.UPCOMING, Reason.UNFINISHED):
         retry_at = None
     elif retry_at is None:
         retry_at = now + timedelta(minutes=settings.retry_after_minutes * 2 ** min(attempts, 10))
     with suppress(NoVideo):  # it was replaced meanwhile
-        catalogue.mark_failed(video_id, reason, safe_text(error, _LONGEST_MESSAGE), now, retry_at)
+        catalogue.mark_failed(video.video_id, reason, safe_text(error, _LONGEST_MESSAGE), now, retry_at)

@@ -1,6 +1,7 @@
 """What the tasks of `ingest_playlists` do: library use cases, with this installation's settings."""
 
 import logging
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -29,14 +30,20 @@ def playlists_to_list(params: Mapping[str, Any]) -> list[str]:
 def _named(playlists: Sequence[str] | None) -> list[str]:
     """Playlists as the catalogue calls them. Tasks run in another folder: relative paths start from the checkout."""
     given = [playlist.strip() for playlist in playlists or ()]
-    paths = [str(CHECKOUT / name) if name and (CHECKOUT / name).exists() else name for name in given]
-    return list(dict.fromkeys(normalise(name) for name in paths if name))
+    return list(dict.fromkeys(normalise(_from_checkout(playlist)) for playlist in given if playlist))
+
+
+def _from_checkout(playlist: str) -> str:
+    path = CHECKOUT / playlist
+    return str(path) if os.path.exists(path) else playlist  # noqa: PTH110 - Path's own fails on what is no path
 
 
 def list_playlist(url: str) -> dict[str, Any]:
-    """List one playlist and take what changed into the catalogue; counts of it."""
-    diff = discover(url, open_catalogue(settings()), settings())
-    return {"url": url, "new": len(diff.new), "vanished": len(diff.vanished), "returned": len(diff.returned)}
+    """List one playlist and record in the catalogue what changed; counts of it, and what was passed over."""
+    catalogue = open_catalogue(settings())
+    diff = discover(url, catalogue, settings())
+    note = next((playlist.note for playlist in catalogue.playlists() if playlist.url == url), None)
+    return {"url": url, **{change: len(video_ids) for change, video_ids in asdict(diff).items()}, "note": note}
 
 
 def videos_to_extract(params: Mapping[str, Any]) -> list[str]:

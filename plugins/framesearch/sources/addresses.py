@@ -17,7 +17,7 @@ def normalise(url: str) -> str:
     """
     url = url.strip()
     if url.lower().startswith("file://"):
-        return _resolved(os.fsdecode(unquote_to_bytes(urlsplit(url).path)))
+        return _resolved(os.fsdecode(unquote_to_bytes("/" + url[len("file://") :].partition("/")[2])))
     if "://" in url:
         return url
     path = os.path.expanduser(url)  # noqa: PTH111 - Path's own fails on unknown users
@@ -31,7 +31,10 @@ def normalise(url: str) -> str:
 
 
 def _resolved(path: str) -> str:
-    return file_address(Path(os.path.realpath(path)))  # Path.resolve fails on circular links
+    try:
+        return file_address(Path(os.path.realpath(path)))  # Path.resolve fails on circular links
+    except ValueError:  # it holds a null byte: no file has such a name, as listing it will tell
+        return file_address(Path(path).absolute())
 
 
 def file_address(path: Path) -> str:

@@ -141,6 +141,8 @@ def is_video(head: bytes) -> bool:
         return head[8:12] in (b"AVI ", b"AVIX", b"AMV ", b"CDXA")
     if head[:4] == b"OggS":
         return any(mark in head for mark in _OGG_VIDEO)
+    if head[:3] in (b"FWS", b"CWS"):  # Flash
+        return 3 < head[3] < 50  # its version
     return _is_start_code(head) or _is_transport_stream(head)
 
 

@@ -10,7 +10,7 @@ from framesearch.errors import VideoNotYet, VideoUnavailable
 from framesearch.records import FileVersion, Reason
 from framesearch.sources.addresses import readable
 
-BLOCKS = 16
+BLOCKS = 8
 BLOCK_BYTES = 16_384
 
 
@@ -36,25 +36,29 @@ def file_version(path: Path, known: FileVersion | None = None) -> FileVersion:
     since a folder may hold terabytes.
 
     Args:
-        known: what was found before: returned as it is where size and modification time are the same.
+        known: what was found before: returned as it is, and nothing opened, where size and modification time are the
+            same.
 
     Raises:
         OSError: as `open_regular`.
     """
+    if known is not None and known.stamp == _stamp(os.lstat(path)):
+        return known
     descriptor = open_regular(path)
     try:
         status = os.fstat(descriptor)
         size = status.st_size
-        stamp = f"{size}-{status.st_mtime_ns}"
-        if known is not None and known.stamp == stamp:
-            return known
         digest = hashlib.sha256()
         last = max(0, size - BLOCK_BYTES)
         for number in range(BLOCKS):
             digest.update(os.pread(descriptor, BLOCK_BYTES, last * number // (BLOCKS - 1)))
-        return FileVersion(f"{size}-{digest.hexdigest()[:20]}", stamp)
+        return FileVersion(f"{size}-{digest.hexdigest()[:20]}", _stamp(status))
     finally:
         os.close(descriptor)
+
+
+def _stamp(status: os.stat_result) -> str:
+    return f"{status.st_size}-{status.st_mtime_ns}"
 
 
 def is_itself(path: Path) -> bool:
