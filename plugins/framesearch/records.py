@@ -67,12 +67,14 @@ class PlaylistListing:
 
     Attributes:
         complete: False where a limit cut the listing short, so that a missing video says nothing.
+        note: what of the playlist was left out and why, counted by kind, in words; None where nothing was.
     """
 
     url: str
     title: str
     videos: Sequence[ListedVideo]
     complete: bool = True
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

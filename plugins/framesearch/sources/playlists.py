@@ -25,19 +25,20 @@ def list_playlist(url: str, settings: Settings, limit: int | None = None) -> Pla
         PlaylistUnreachable: it could not be read this time.
     """
     url = normalise(url)
+    complete, note = True, None
     if is_local(url):
         title = Path(url).name
         listed: Iterable[ListedVideo] = list_files(Path(url))
     else:
-        title, listed = list_site(url, settings, limit)
+        site = list_site(url, settings, limit)
+        title, listed, complete, note = site.title, site.videos, site.complete, site.note
     videos: dict[str, ListedVideo] = {}
-    complete = True
     for video in listed:
         if limit is not None and len(videos) >= limit and video.video_id not in videos:
             complete = False
             break
         videos.setdefault(video.video_id, video)
     if not videos:
-        raise PlaylistUnavailable(f"playlist {url} holds no video: check that it is the right one, and not empty")
-    log.info("playlist %s: %d videos listed", url, len(videos))
-    return PlaylistListing(url, title, tuple(videos.values()), complete)
+        raise PlaylistUnavailable(f"playlist {url} holds no video{f' ({note})' if note else ''}: check that it is the right one, and not empty")
+    log.info("playlist %s: %d videos listed%s", url, len(videos), f", {note}" if note else "")
+    return PlaylistListing(url, title, tuple(videos.values()), complete, note)
