@@ -1,4 +1,4 @@
-"""Folders of strangers' files: every video is listed, one member never costs the others, nothing is left out silently."""
+"""Folders of strangers' files: every video is listed, no member costs the others, nothing is left out silently."""
 
 import errno
 import multiprocessing

@@ -89,7 +89,8 @@ def extract_video(
             with storage.scratch() as scratch:
                 made, file = scratch / "frames.parquet", local_path(video.url)
                 if file is None:
-                    counts = _extract_download(video, scratch, made, settings, progress)
+                    playlists = catalogue.playlists_of(video_id)
+                    counts = _extract_download(video, playlists, scratch, made, settings, progress)
                 else:
                     counts = _extract_local(video, file, made, settings)
                 storage.create(path, made)
@@ -184,7 +185,7 @@ def _unfinished(what: str) -> VideoNotYet:
 
 
 def _extract_download(
-    video: Video, scratch: Path, target: Path, settings: Settings, progress: Progress | None
+    video: Video, playlists: list[str], scratch: Path, target: Path, settings: Settings, progress: Progress | None
 ) -> FrameCounts:
     """The frames of a video that is downloaded; once more by a later attempt where it came damaged or incomplete.
 
@@ -193,7 +194,9 @@ def _extract_download(
         VideoNotYet: it can't be had now, or came incomplete for the first time.
         StorageFull: no space left for it.
     """
-    source = download(video.url, scratch, settings, progress)
+    if not playlists:
+        raise VideoNotYet(f"video {video.url}: no playlist lists it any more", Reason.DELETED)
+    source = download(video.url, scratch, settings, progress, playlists)
     # An attempt that failed for another reason, such as the network, says nothing of the video.
     again = video.reason == Reason.CORRUPT or video.attempts + 1 >= settings.max_attempts
     try:

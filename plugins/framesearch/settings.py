@@ -71,6 +71,12 @@ class Settings(BaseSettings):
     request_pause_s: float = Field(0.75, ge=0)
     download_pause_s: float = Field(10.0, ge=0)
     socket_timeout_s: float = Field(20.0, gt=0)
+    download_minutes: float = Field(60.0, gt=0)
+    min_download_kb_per_s: float = Field(10.0, ge=0)
+    listing_minutes: float = Field(60.0, gt=0)
+    max_feed_mb: float = Field(32.0, gt=0)
+    max_playlist_videos: int = Field(100_000, ge=1)
+    private_hosts: Annotated[tuple[str, ...], NoDecode] = ()
     cookies_file: Path | None = None
     proxy: str = ""
     parallel_videos: int = Field(2, ge=1)
@@ -106,7 +112,7 @@ class Settings(BaseSettings):
         # A relative home means the same folder from wherever a command is started.
         return (CHECKOUT / home.expanduser() if IN_CHECKOUT else home.expanduser()).resolve()
 
-    @field_validator("playlists", mode="before")
+    @field_validator("playlists", "private_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(value.split()) if isinstance(value, str) else value

@@ -53,6 +53,9 @@ class Catalogue(Protocol):
             NoVideo: the catalogue does not hold it.
         """
 
+    def playlists_of(self, video_id: str) -> list[str]:
+        """The playlists that list a video."""
+
     def titles(self, video_ids: Sequence[str]) -> dict[str, str]:
         """Titles by video id; ids that the catalogue does not hold are left out."""
 

@@ -94,6 +94,11 @@ class SqlCatalogue:
             raise NoVideo(f"the catalogue holds no video {video_id!r}: `framesearch status` lists what it holds")
         return _video(row)
 
+    def playlists_of(self, video_id: str) -> list[str]:
+        query = sa.select(memberships.c.playlist_url).where(memberships.c.video_id == video_id)
+        with self._engine.begin() as connection:
+            return sorted(connection.scalars(query))
+
     def titles(self, video_ids: Sequence[str]) -> dict[str, str]:
         titles: dict[str, str] = {}
         with self._engine.begin() as connection:

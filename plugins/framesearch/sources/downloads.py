@@ -1,22 +1,40 @@
-"""Fetching a video, bounded in size and length."""
+"""Fetching a video, bounded in size, length, time and in where it may lead."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from framesearch.errors import StorageFull, VideoNotYet, VideoUnavailable
+from framesearch.errors import FramesearchError, StorageFull, VideoNotYet, VideoUnavailable
 from framesearch.records import Reason
 from framesearch.settings import Settings
 from framesearch.sources.addresses import is_local, is_loopback
-from framesearch.sources.session import session_options
-from framesearch.sources.site_errors import classify, error_text, is_full
+from framesearch.sources.entries import seconds
+from framesearch.sources.session import Session, site_session
+from framesearch.sources.site_errors import ANYTHING, is_full
+from framesearch.text import safe_text
 
 Progress = Callable[[int, int | None], None]  # bytes so far, bytes in all where known
 
+# What yt-dlp fetches itself. For others (RTMP, ...) it would start programs that open whatever they are given.
+_PROTOCOLS = ("http", "https", "m3u8", "m3u8_native", "http_dash_segments", "http_dash_segments_generator", "ism", "f4m")
+_FETCHED = f"[protocol~='^({'|'.join(_PROTOCOLS)})$']"
 
-def download(url: str, folder: Path, settings: Settings, progress: Progress | None = None) -> Path:
+
+def download(
+    url: str,
+    folder: Path,
+    settings: Settings,
+    progress: Progress | None = None,
+    playlists: Iterable[str] = (),
+) -> Path:
     """Fetch a video's picture stream into a folder, in the lowest format that suffices. A local file stays in place.
+
+    What an earlier attempt left in the folder is fetched anew.
+
+    Args:
+        playlists: that list the video: what lies at their own host and port is fetched even where that is no public
+            address. None: the address itself was named by somebody who may.
 
     Raises:
         VideoUnavailable: it can't be had, for good.
@@ -27,88 +45,116 @@ def download(url: str, folder: Path, settings: Settings, progress: Progress | No
         if not Path(url).is_file():
             raise VideoUnavailable(f"{url} is no longer there: put it back, or ignore this", Reason.DELETED)
         return Path(url)
-    import yt_dlp
-    from yt_dlp.utils import YoutubeDLError
-
+    shown = safe_text(url)
     height = settings.download_height
-    limit = settings.max_download_mb * 1_000_000
-
-    def check(info: Mapping[str, Any], *, incomplete: bool = False) -> None:
-        if not incomplete:
-            _check_wanted(url, info, settings)
-
-    def follow(status: Mapping[str, Any]) -> None:
-        done = status.get("downloaded_bytes") or 0
-        if done > limit:
-            raise VideoUnavailable(
-                f"video {url} is larger than {settings.max_download_mb} MB: raise FRAMESEARCH_MAX_DOWNLOAD_MB to "
-                "have it",
-                Reason.TOO_LONG,
-            )
-        if progress is not None:
-            progress(done, status.get("total_bytes") or status.get("total_bytes_estimate"))
-
-    options = session_options(url, settings) | {
-        # No sound. `?` lets formats pass whose height the site does not tell.
-        "format": f"bv[vcodec^=avc1][height<={height}]/bv*[height<=?{height}]/wv*",
+    options: dict[str, Any] = {
+        # No sound. `?` lets formats pass whose height the site does not tell. The last one is refused by `check`.
+        "format": f"bv[vcodec^=avc1][height<={height}]{_FETCHED}/bv*[height<=?{height}]{_FETCHED}/wv*{_FETCHED}/wv*",
         "outtmpl": {"default": str(folder / "video.%(ext)s")},
-        "match_filter": check,
-        "progress_hooks": [follow],
         "fixup": "never",
         "noplaylist": True,
+        "overwrites": True,
+        "continuedl": False,
     }
     if not is_loopback(url):
         options |= {
             "sleep_interval": settings.download_pause_s,
             "max_sleep_interval": 2 * settings.download_pause_s,
         }
-    try:
-        info = yt_dlp.YoutubeDL(options).extract_info(url, download=True)
-    except (YoutubeDLError, OSError) as error:
-        raise _video_error(url, error, settings) from error
-    files = [Path(done["filepath"]) for done in (info or {}).get("requested_downloads") or ()]
-    files = [file for file in files if file.is_file()]
-    if len(files) != 1:
-        raise VideoUnavailable(f"{url} is not one video but {len(files)}: name its parts", Reason.UNSUPPORTED)
-    return files[0]
+    own = list(playlists) or [url]
+    with site_session(url, settings, playlists=own, time_setting="download_minutes", **options) as session:
+        _bound(session, shown, settings, progress)
+        try:
+            info = session.ydl.extract_info(url, download=True)
+            if cut_short := session.cut_short():  # what looks like the video's end was the session's
+                raise VideoNotYet(f"video {shown} can't be had ({cut_short.reason}): {cut_short.told}", cut_short.reason)
+            return _one_file(shown, info or {})
+        except FramesearchError:
+            raise
+        except ANYTHING as error:
+            raise _video_error(session, url, error, settings) from error
 
 
-def _check_wanted(url: str, info: Mapping[str, Any], settings: Settings) -> None:
-    """Refuse, before anything is downloaded, what is live or too long."""
+def _bound(session: Session, shown: str, settings: Settings, progress: Progress | None) -> None:
+    """Have yt-dlp ask, before it fetches a video and as its bytes come, whether to go on."""
+    limit = settings.max_download_mb * 1_000_000
+    extended = False
+
+    def check(info: Mapping[str, Any], *, incomplete: bool = False) -> None:
+        nonlocal extended
+        if incomplete:
+            return
+        _check_wanted(shown, info, settings)
+        if not extended:
+            extended = True
+            session.extend(seconds(info.get("duration")) or 0.0)
+
+    def follow(status: Mapping[str, Any]) -> None:
+        done = status.get("downloaded_bytes") or 0
+        if done > limit:
+            raise VideoUnavailable(
+                f"video {shown} is larger than {settings.max_download_mb} MB: raise FRAMESEARCH_MAX_DOWNLOAD_MB to "
+                "have it",
+                Reason.TOO_LONG,
+            )
+        if progress is not None:
+            progress(done, status.get("total_bytes") or status.get("total_bytes_estimate"))
+
+    session.ydl.params["match_filter"] = check
+    session.ydl.add_progress_hook(follow)
+
+
+def _check_wanted(shown: str, info: Mapping[str, Any], settings: Settings) -> None:
+    """Refuse, before anything is downloaded, what is live, too long or needs another program."""
     if info.get("live_status") == "is_upcoming":
-        raise VideoNotYet(f"video {url} has not begun yet", Reason.UPCOMING, _release(info))
+        raise VideoNotYet(f"video {shown} has not begun yet", Reason.UPCOMING, _release(info))
     if info.get("is_live") or info.get("live_status") in ("is_live", "post_live"):
-        raise VideoNotYet(f"video {url} is live: it is taken in when it is over", Reason.LIVE)
-    duration_s = info.get("duration") or 0
+        raise VideoNotYet(f"video {shown} is live: it is ingested when it is over", Reason.LIVE)
+    duration_s = seconds(info.get("duration")) or 0.0
     if duration_s > settings.max_video_hours * 3600:
         raise VideoUnavailable(
-            f"video {url} is {duration_s / 3600:.1f} hours long: raise FRAMESEARCH_MAX_VIDEO_HOURS to have it",
+            f"video {shown} is {duration_s / 3600:.1f} hours long: raise FRAMESEARCH_MAX_VIDEO_HOURS to have it",
             Reason.TOO_LONG,
         )
+    protocol = info.get("protocol")
+    if protocol is not None and not set(str(protocol).split("+")) <= set(_PROTOCOLS):
+        told = f"video {shown} is only offered over {safe_text(protocol, 40)}, which is not fetched"
+        raise VideoUnavailable(told, Reason.FORBIDDEN)
+
+
+def _one_file(shown: str, info: Mapping[str, Any]) -> Path:
+    files = [Path(done["filepath"]) for done in info.get("requested_downloads") or ()]
+    files = [file for file in files if file.is_file()]
+    if len(files) != 1:
+        raise VideoUnavailable(f"{shown} is not one video but {len(files)}: name its parts", Reason.UNSUPPORTED)
+    return files[0]
 
 
 def _release(info: Mapping[str, Any]) -> datetime | None:
     stamp = info.get("release_timestamp")
-    return None if stamp is None else datetime.fromtimestamp(stamp, UTC)
-
-
-def _video_error(url: str, error: Exception, settings: Settings) -> Exception:
-    if is_full(error):
-        return StorageFull(f"no space left to download {url}: free some in {settings.scratch}, then run again")
-    reason, passing = classify(error)
-    told = f"video {url} can't be had ({reason}): {error_text(error)}"
-    if reason is Reason.UPCOMING:
-        return VideoNotYet(told, reason, _asked_release(url, settings))
-    return VideoNotYet(told, reason) if passing else VideoUnavailable(told, reason)
-
-
-def _asked_release(url: str, settings: Settings) -> datetime | None:
-    """When an upcoming video begins, where the site tells it."""
-    import yt_dlp
-    from yt_dlp.utils import YoutubeDLError
-
+    if isinstance(stamp, bool) or not isinstance(stamp, int | float):
+        return None
     try:
-        options = session_options(url, settings) | {"ignore_no_formats_error": True}
-        return _release(yt_dlp.YoutubeDL(options).extract_info(url, download=False) or {})
-    except (YoutubeDLError, OSError):
+        return datetime.fromtimestamp(stamp, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _video_error(session: Session, url: str, error: BaseException, settings: Settings) -> FramesearchError:
+    shown = safe_text(url)
+    if is_full(error):
+        return StorageFull(f"no space left to download {shown}: free some in {settings.scratch}, then run again")
+    failure = session.failure(error)
+    told = f"video {shown} can't be had ({failure.reason}): {failure.told}"
+    if failure.reason is Reason.UPCOMING:
+        return VideoNotYet(told, failure.reason, _asked_release(session, url))
+    return VideoNotYet(told, failure.reason) if failure.transient else VideoUnavailable(told, failure.reason)
+
+
+def _asked_release(session: Session, url: str) -> datetime | None:
+    """When an upcoming video begins, where the site tells it."""
+    session.ydl.params |= {"ignore_no_formats_error": True, "match_filter": None}
+    try:
+        return _release(session.ydl.extract_info(url, download=False) or {})
+    except ANYTHING:
         return None

@@ -28,21 +28,24 @@ def list_playlist(
         PlaylistUnreachable: it could not be read this time.
     """
     url = normalise(url)
-    path, note = local_path(url), None
+    path, complete = local_path(url), True
     if path is not None:
         found = list_files(path, known or {}, follow_links=settings.follow_links)
         title, note = safe_text(path.name or path), found.note
         listed: Iterable[ListedVideo] = found.videos
     else:
-        title, listed = list_site(url, settings, limit)
+        site = list_site(url, settings, limit)
+        title, listed, complete, note = site.title, site.videos, site.complete, site.note
     videos: dict[str, ListedVideo] = {}
-    complete = True
     for video in listed:
         if limit is not None and len(videos) >= limit and video.video_id not in videos:
             complete = False
             break
         videos.setdefault(video.video_id, video)
     if not videos:
-        raise PlaylistUnavailable(f"playlist {url} holds no video: check that it is the right one, and not empty")
+        told = f" ({note})" if note else ""
+        raise PlaylistUnavailable(
+            f"playlist {readable(url)} holds no video{told}: check that it is the right one, and not empty"
+        )
     log.info("playlist %s: %d videos listed%s", readable(url), len(videos), f", {note}" if note else "")
     return PlaylistListing(url, title, tuple(videos.values()), complete, note)

@@ -12,4 +12,8 @@ def slug(name: str) -> str:
 
 def digest(name: str) -> str:
     """Ten hexadecimal digits that tell names apart."""
-    return hashlib.sha256(os.fsencode(name)).hexdigest()[:10]
+    try:
+        encoded = os.fsencode(name)
+    except UnicodeEncodeError:  # surrogates that stand for no byte of a file's name
+        encoded = name.encode("utf-8", "surrogatepass")
+    return hashlib.sha256(encoded).hexdigest()[:10]
