@@ -240,6 +240,62 @@ def test_a_file_that_was_missing_is_due_again_when_it_is_listed(fresh_catalogue:
     assert fresh_catalogue.due_videos(NOW) == ["a"]
 
 
+def test_a_file_that_was_away_is_due_again_when_it_is_back(fresh_catalogue: Catalogue):
+    fresh_catalogue.record_listing(files(("a", FIRST), ("b", FIRST)), NOW)
+    fresh_catalogue.mark_failed("a", "unknown", "a.mp4 can't be opened", NOW, None)
+    fresh_catalogue.record_listing(files(("b", FIRST)), NOW)
+    assert fresh_catalogue.due_videos(NOW) == ["b"]
+    fresh_catalogue.record_listing(files(("a", FIRST), ("b", FIRST)), NOW)
+    assert fresh_catalogue.due_videos(NOW) == ["a", "b"]
+
+
+def test_a_video_is_renamed_with_its_file(fresh_catalogue: Catalogue):
+    fresh_catalogue.record_listing(files(("a", FIRST)), NOW)
+    fresh_catalogue.mark_ready("a", COUNTS, NOW)
+    diff = fresh_catalogue.record_listing(files(("b", FIRST)), NOW)
+    assert (diff.new, diff.vanished, diff.moved) == ((), (), ("a",))
+    (video,) = fresh_catalogue.videos(playlist="/films")
+    assert (video.video_id, video.title, video.url) == ("a", "b", "/films/b.mp4")
+    assert fresh_catalogue.file_versions() == {"b": FIRST}
+
+
+def test_what_comes_to_the_old_name_of_a_renamed_file_gets_an_id_of_its_own(fresh_catalogue: Catalogue):
+    fresh_catalogue.record_listing(files(("a", FIRST)), NOW)
+    fresh_catalogue.mark_ready("a", COUNTS, NOW)
+    fresh_catalogue.record_listing(files(("b", FIRST)), NOW)
+    assert fresh_catalogue.record_listing(files(("a", SECOND), ("b", FIRST)), NOW).new == ("a-2",)
+    assert [video.video_id for video in fresh_catalogue.videos(playlist="/films")] == ["a", "a-2"]
+
+
+def test_a_vanished_file_is_found_again_under_another_name_and_playlist(fresh_catalogue: Catalogue):
+    fresh_catalogue.record_listing(files(("a", FIRST), ("b", SECOND)), NOW)
+    fresh_catalogue.mark_ready("a", COUNTS, NOW)
+    fresh_catalogue.record_listing(files(("b", SECOND)), NOW)
+    diff = fresh_catalogue.record_listing(replace(files(("c", FIRST)), url="/other"), NOW)
+    assert (diff.new, diff.moved, diff.returned) == ((), ("a",), ("a",))
+    assert fresh_catalogue.video("a").vanished_at is None
+
+
+@pytest.mark.parametrize("why", ["not stored", "partial", "still listed elsewhere", "the listing was cut"])
+def test_a_file_is_not_taken_for_a_renamed_one_without_need(fresh_catalogue: Catalogue, why: str):
+    fresh_catalogue.record_listing(files(("a", FIRST)), NOW)
+    if why != "not stored":
+        fresh_catalogue.mark_ready("a", replace(COUNTS, shortfall="half" if why == "partial" else None), NOW)
+    if why == "still listed elsewhere":
+        fresh_catalogue.record_listing(replace(files(("a", FIRST)), url="/other"), NOW)
+    listed = replace(files(("b", FIRST)), complete=why != "the listing was cut")
+    diff = fresh_catalogue.record_listing(listed, NOW)
+    assert (diff.new, diff.moved) == (("b",), ())
+
+
+def test_the_playlists_of_a_video_are_those_that_list_it(fresh_catalogue: Catalogue):
+    fresh_catalogue.record_listing(listing("a", "b", url="two"), NOW)
+    fresh_catalogue.record_listing(listing("a", url="one"), NOW)
+    assert fresh_catalogue.playlists_of("a") == ["one", "two"]
+    fresh_catalogue.record_listing(listing("b", url="two"), NOW)
+    assert fresh_catalogue.playlists_of("a") == ["one"]
+
+
 def test_a_note_lasts_until_the_next_listing(fresh_catalogue: Catalogue):
     fresh_catalogue.record_listing(replace(listing("a"), note="passed over: 3 .srt"), NOW)
     assert fresh_catalogue.playlists()[0].note == "passed over: 3 .srt"
