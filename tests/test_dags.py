@@ -186,6 +186,7 @@ def footage(tmp_path_factory: pytest.TempPathFactory) -> Path:
     draw_video(folder / "Frogs & toads.mp4", duration_s=12, seed=1, scenes=3)
     draw_video(folder / "Bikes.mp4", duration_s=10, seed=2, scenes=3)
     (folder / "Damaged.mp4").write_bytes(b"not a video" * 100)
+    os.utime(folder / "Damaged.mp4", (1e9, 1e9))  # long ago: nobody is still copying it
     (folder / "notes.txt").write_text("no video")
     return folder
 
