@@ -29,6 +29,7 @@ from orchestration.tasks import task
 
 @dag(
     schedule=daily_or(BACKLOG),
+    description="Daily: list playlists, store the frames of their new videos.",
     doc_md=__doc__,
     user_defined_macros=MACROS,
     params={

@@ -27,7 +27,13 @@ from orchestration.labels import MACROS, VIDEOS
 from orchestration.tasks import mlflow_task, task
 
 
-@dag(schedule=(FRAMES | CHAMPION), doc_md=__doc__, user_defined_macros=MACROS, **DAG_DEFAULTS)
+@dag(
+    schedule=(FRAMES | CHAMPION),
+    description="After new frames or a new champion: embed what is new, build, check and publish a bundle.",
+    doc_md=__doc__,
+    user_defined_macros=MACROS,
+    **DAG_DEFAULTS,
+)
 def rebuild_index():
     """Embed what is new, build, check and publish a bundle."""
 

@@ -30,6 +30,7 @@ from orchestration.tasks import mlflow_task, task
 
 @dag(
     schedule=weekly_or(FRAMES),
+    description="Weekly, and after enough new frames: train a challenger, promote it if it finds frames better.",
     doc_md=__doc__,
     params={
         "family": Param(
