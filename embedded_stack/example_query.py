@@ -48,7 +48,7 @@ def answered_example(settings: Settings) -> Example | None:
 def _write_candidates(settings: Settings, folder: Path) -> list[tuple[Path, str, float]]:
     """The clearest probe frame of some videos: its picture, its video's title, its time.
 
-    Those come first that the search page can play: a newcomer sees the very second, not "can't be played here".
+    Only of those that the search page plays, if there are any: a newcomer is to see the very second.
     """
     from framesearch.catalogue import open_catalogue  # these take seconds to import: not before they are needed
     from framesearch.layout import frames
@@ -59,7 +59,7 @@ def _write_candidates(settings: Settings, folder: Path) -> list[tuple[Path, str,
 
     storage, found = open_storage(settings), []
     probed = [video for video in open_catalogue(settings).videos(VideoStatus.READY) if video.probe_frames]
-    probed.sort(key=lambda video: playable_kind(video.url) is None)
+    probed = [video for video in probed if playable_kind(video.url)] or probed
     for number, video in enumerate(probed[:_CANDIDATES]):
         with storage.open(frames(video.video_id)) as file:
             frame = max(read_frames(file, FrameRole.PROBE), key=lambda frame: frame.quality)
