@@ -134,13 +134,16 @@ def test_a_run_links_to_its_page_and_never_shows_a_password(fresh_settings):
     registry = Registry(
         Settings(home=fresh_settings.home, mlflow_tracking_uri="http://me:secret@flow.example:5000/ml/")
     )
-    assert registry.run_url("3", "abc") == "http://flow.example:5000/ml/#/experiments/3/runs/abc"
+    assert (
+        registry.run_url("3", "abc")
+        == "http://flow.example:5000/ml/#/experiments/3/runs/abc?workflowType=machine_learning"
+    )
 
 
 def test_the_experiment_opens_on_trainings_says_what_it_is_and_is_the_only_one(fresh_registry):
     experiment = fresh_registry.client.get_experiment(fresh_registry.experiment_id())
     assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
-    assert f"#/models/{MODEL}" in experiment.tags["mlflow.note.content"]
+    assert f"#/models/{MODEL}?" in experiment.tags["mlflow.note.content"]
     assert [found.name for found in fresh_registry.client.search_experiments()] == ["frame-encoder"]
 
 

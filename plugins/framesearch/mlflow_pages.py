@@ -10,14 +10,16 @@ if TYPE_CHECKING:
 MODEL = "frame-encoder"
 EXPERIMENT = "frame-encoder"
 
+_TRAINING = "workflowType=machine_learning"  # what the page is switched to
 DESCRIPTION = f"""\
 One run for each training, import or judgement of an encoder: the autoencoder's losses, how often it finds the frames of
 videos that it was not trained on (`r1`: the right moment first), and pictures of what it found and missed.
 
-Versions, verdicts and the one that serves (`champion`): [the registered model {MODEL}](#/models/{MODEL}).
+Versions, verdicts and the one that serves (`champion`): [the registered model {MODEL}](#/models/{MODEL}?{_TRAINING}).
 """
 
-# The kind decides whether the page opens on training runs or on traces of language models.
+# The kind of an experiment decides whether it opens on training runs or on traces of language models; in MLflow 3.17
+# only where no switch of the page does, which is set to the latter until a link says otherwise.
 _TAGS = {
     "mlflow.experimentKind": "custom_model_development",
     "mlflow.note.content": DESCRIPTION,
@@ -61,4 +63,4 @@ def _page(tracking_uri: str, path: str) -> str | None:
         return None
     parts = urlsplit(tracking_uri)
     host = parts.netloc.rpartition("@")[2]  # never a password in a link
-    return f"{urlunsplit((parts.scheme, host, parts.path, '', '')).rstrip('/')}/#{path}"
+    return f"{urlunsplit((parts.scheme, host, parts.path, '', '')).rstrip('/')}/#{path}?{_TRAINING}"
