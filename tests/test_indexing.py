@@ -9,7 +9,7 @@ from index_fixtures import Library
 from stored_frames import NOW, store_video
 from thumbnail_encoder import write_thumbnail_encoder
 
-from framesearch import indexing, layout, tables
+from framesearch import indexing, layout, publishing, tables
 from framesearch.bundle import current_index_id, open_bundle, read_card, stored_index_ids
 from framesearch.errors import IndexIncompatible, NoIndex, NothingToIndex, PointerMoved
 from framesearch.records import PlaylistListing
@@ -44,7 +44,7 @@ def test_nothing_new_makes_no_bundle(library: Library) -> None:
     assert again.index_id == build.index_id
     assert again.published_at is not None
     assert stored_index_ids(library.storage) == [build.index_id]
-    assert indexing.publish(again.index_id, library.catalogue, library.storage) is False
+    assert publishing.publish(again.index_id, library.catalogue, library.storage) is False
 
 
 def test_adds_only_what_is_new(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,28 +207,28 @@ def test_builds_though_frames_are_gone(library: Library) -> None:
 def test_publishing_moves_the_pointer_once(library: Library) -> None:
     library.embed()
     build = library.build()
-    assert indexing.publish(build.index_id, library.catalogue, library.storage) is True
+    assert publishing.publish(build.index_id, library.catalogue, library.storage) is True
     assert current(library) == build.index_id
     assert library.catalogue.index_builds()[0].published_at is not None
-    assert indexing.publish(build.index_id, library.catalogue, library.storage) is False
+    assert publishing.publish(build.index_id, library.catalogue, library.storage) is False
 
 
 def test_a_late_publisher_does_not_turn_the_clock_back(library: Library) -> None:
     library.embed()
     first = library.build()
-    indexing.publish(first.index_id, library.catalogue, library.storage)
+    publishing.publish(first.index_id, library.catalogue, library.storage)
     store_video(library.catalogue, library.storage, "v3", seed=3)
     second = library.publish()
-    assert indexing.publish(first.index_id, library.catalogue, library.storage) is False
+    assert publishing.publish(first.index_id, library.catalogue, library.storage) is False
     assert current(library) == second.index_id
 
 
 def test_of_two_builds_upon_the_same_one_the_second_must_build_again(library: Library) -> None:
     library.embed()
     one, other = library.build(), library.build()
-    assert indexing.publish(one.index_id, library.catalogue, library.storage)
+    assert publishing.publish(one.index_id, library.catalogue, library.storage)
     with pytest.raises(PointerMoved, match="build again"):
-        indexing.publish(other.index_id, library.catalogue, library.storage)
+        publishing.publish(other.index_id, library.catalogue, library.storage)
 
 
 def test_a_damaged_bundle_is_not_published(library: Library) -> None:
@@ -236,13 +236,13 @@ def test_a_damaged_bundle_is_not_published(library: Library) -> None:
     build = library.build()
     library.damage(layout.bundle(build.index_id) + layout.BUNDLE_ENCODER)
     with pytest.raises(IndexIncompatible):
-        indexing.publish(build.index_id, library.catalogue, library.storage)
+        publishing.publish(build.index_id, library.catalogue, library.storage)
     assert current(library) is None
 
 
 def test_an_unknown_bundle_is_not_published(library: Library) -> None:
     with pytest.raises(NoIndex):
-        indexing.publish("20260131T120000000000Z-0000", library.catalogue, library.storage)
+        publishing.publish("20260131T120000000000Z-0000", library.catalogue, library.storage)
 
 
 # ---- roll back and clean
@@ -259,29 +259,29 @@ def three_bundles(library: Library) -> list[str]:
 def test_rolls_back_one_at_a_time_or_to_any(library: Library) -> None:
     first, second, third = three_bundles(library)
     assert current(library) == third
-    assert indexing.roll_back(library.storage, library.catalogue) == second
-    assert indexing.roll_back(library.storage, library.catalogue) == current(library) == first
+    assert publishing.roll_back(library.storage, library.catalogue) == second
+    assert publishing.roll_back(library.storage, library.catalogue) == current(library) == first
     with pytest.raises(NoIndex, match="no older index"):
-        indexing.roll_back(library.storage, library.catalogue)
-    assert indexing.roll_back(library.storage, library.catalogue, third) == current(library) == third
+        publishing.roll_back(library.storage, library.catalogue)
+    assert publishing.roll_back(library.storage, library.catalogue, third) == current(library) == third
 
 
 def test_does_not_roll_back_to_a_damaged_bundle(library: Library) -> None:
     _, second, third = three_bundles(library)
     library.damage(layout.bundle(second) + layout.BUNDLE_FAISS)
     with pytest.raises(IndexIncompatible):
-        indexing.roll_back(library.storage, library.catalogue)
+        publishing.roll_back(library.storage, library.catalogue)
     assert current(library) == third
 
 
 def test_does_not_roll_back_before_the_first(library: Library) -> None:
     with pytest.raises(NoIndex):
-        indexing.roll_back(library.storage, library.catalogue)
+        publishing.roll_back(library.storage, library.catalogue)
 
 
 def test_the_next_build_after_a_roll_back_holds_everything(library: Library) -> None:
     first, _, _ = three_bundles(library)
-    indexing.roll_back(library.storage, library.catalogue, first)
+    publishing.roll_back(library.storage, library.catalogue, first)
     build = library.publish()
     assert current(library) == build.index_id
     assert library.videos_of(build.index_id) == ["v0", "v1", "v2", "v3", "v4"]
@@ -290,11 +290,11 @@ def test_the_next_build_after_a_roll_back_holds_everything(library: Library) -> 
 def test_keeps_the_newest_bundles_and_the_published_one(library: Library) -> None:
     first, second, third = three_bundles(library)
     few = library.settings.model_copy(update={"bundles_kept": 1})
-    indexing.roll_back(library.storage, library.catalogue, first)
-    assert indexing.clean(library.storage, library.catalogue, few) == [layout.bundle(second)]
+    publishing.roll_back(library.storage, library.catalogue, first)
+    assert publishing.clean(library.storage, library.catalogue, few) == [layout.bundle(second)]
     assert stored_index_ids(library.storage) == [first, third]
     assert current(library) == first
-    assert indexing.clean(library.storage, library.catalogue, few) == []
+    assert publishing.clean(library.storage, library.catalogue, few) == []
 
 
 def test_cleans_what_dead_builds_left(library: Library) -> None:
@@ -303,7 +303,7 @@ def test_cleans_what_dead_builds_left(library: Library) -> None:
         folder = library.storage.root / layout.bundle(index_id)
         folder.mkdir()
         (folder / layout.BUNDLE_FAISS).write_bytes(b"half")
-    assert indexing.clean(library.storage, library.catalogue, library.settings) == [
+    assert publishing.clean(library.storage, library.catalogue, library.settings) == [
         layout.bundle("20200131T120000000000Z-0000")
     ]
 
@@ -313,7 +313,7 @@ def test_keeps_embeddings_where_the_champion_is_unknown(library: Library, tmp_pa
     second = replace(library, encoder_file=write_thumbnail_encoder(tmp_path / "second.onnx", cells=8))
     second.publish("2")
     few = library.settings.model_copy(update={"bundles_kept": 1})
-    cleaned = indexing.clean(library.storage, library.catalogue, few)
+    cleaned = publishing.clean(library.storage, library.catalogue, few)
     assert [path for path in cleaned if path.startswith(layout.EMBEDDINGS)] == []
     assert library.storage.list(layout.embeddings_of("1"))
 

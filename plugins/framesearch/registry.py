@@ -10,7 +10,6 @@ import hashlib
 import json
 import logging
 import os
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
+from framesearch.disk import scratch_folder
 from framesearch.errors import (
     ChallengerNotBetter,
     ChampionMoved,
@@ -99,6 +99,7 @@ class Registry:
     def __init__(self, settings: Settings) -> None:
         self.uri = settings.mlflow
         self.home = settings.home
+        self._scratch = settings.scratch
         self._client: MlflowClient | None = None
 
     # ---- reading
@@ -161,7 +162,7 @@ class Registry:
             return cached
         started = time.monotonic()
         cached.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cached.parent) as folder, self._reaching():
+        with scratch_folder(self._scratch) as folder, self._reaching():
             from mlflow import artifacts
 
             try:
@@ -171,7 +172,7 @@ class Registry:
                 ):  # mlflow would look it up in the registry of the process, see `register`
                     source = self.client.get_logged_model(source.removeprefix("models:/")).artifact_location
                 fetched = artifacts.download_artifacts(
-                    artifact_uri=f"{source}/{ENCODER_PATH}", dst_path=folder, tracking_uri=self.uri
+                    artifact_uri=f"{source}/{ENCODER_PATH}", dst_path=str(folder), tracking_uri=self.uri
                 )
             except (_mlflow_error(), OSError) as error:
                 if is_unreachable(error) or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
