@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import ANY
 
 import numpy as np
 import pytest
@@ -10,9 +11,9 @@ from stored_frames import NOW, store_video
 from thumbnail_encoder import write_thumbnail_encoder
 
 from framesearch import indexing, layout, publishing, tables
-from framesearch.bundle import current_index_id, open_bundle, read_card, stored_index_ids
+from framesearch.bundle import current_index_id, move_pointer, open_bundle, read_card, stored_index_ids
 from framesearch.errors import IndexIncompatible, NoIndex, NothingToIndex, PointerMoved
-from framesearch.records import PlaylistListing
+from framesearch.records import IndexBuild, PlaylistListing
 
 
 def current(library: Library) -> str | None:
@@ -223,12 +224,91 @@ def test_a_late_publisher_does_not_turn_the_clock_back(library: Library) -> None
     assert current(library) == second.index_id
 
 
-def test_of_two_builds_upon_the_same_one_the_second_must_build_again(library: Library) -> None:
+def overtaken(library: Library) -> tuple[str, str]:
+    """Two bundles that hosts without a common lock built upon the same one: the published one, and the other."""
     library.embed()
-    one, other = library.build(), library.build()
-    assert publishing.publish(one.index_id, library.catalogue, library.storage)
+    other = library.build().index_id
+    folder = library.storage.root / layout.bundle(other)
+    set_aside = folder.rename(library.storage.root / "aside")
+    store_video(library.catalogue, library.storage, "v3", seed=3)
+    first = library.publish().index_id
+    set_aside.rename(folder)
+    return first, other
+
+
+def test_of_two_builds_upon_the_same_one_the_second_is_deleted_and_must_be_built_again(library: Library) -> None:
+    first, other = overtaken(library)
     with pytest.raises(PointerMoved, match="build again"):
-        publishing.publish(other.index_id, library.catalogue, library.storage)
+        publishing.publish(other, library.catalogue, library.storage)
+    assert stored_index_ids(library.storage) == [first] == [current(library)]
+    assert [build.index_id for build in library.catalogue.index_builds()] == [first]
+
+
+def test_whoever_is_overtaken_builds_what_is_left(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host that shares no lock publishes between our build and our publishing."""
+    library.embed()
+    real, built = publishing.build_index, list[str]()
+
+    def build(*arguments: object) -> IndexBuild:
+        done = real(*arguments)
+        built.append(done.index_id)
+        if len(built) == 1:
+            folder = library.storage.root / layout.bundle(done.index_id)
+            set_aside = folder.rename(library.storage.root / "aside")
+            library.publish()
+            set_aside.rename(folder)
+            store_video(library.catalogue, library.storage, "v3", seed=3)
+            library.embed()
+        return done
+
+    monkeypatch.setattr(publishing, "build_index", build)
+    update = (library.encoder_file, library.catalogue, library.storage, library.settings)
+    build_, published = publishing.update_index("1", *update)
+    assert (published, len(built), build_.index_id) == (True, 2, built[1])
+    assert library.videos_of(current(library) or "") == ["v0", "v1", "v2", "v3"]
+    assert built[0] not in stored_index_ids(library.storage)
+    assert publishing.update_index("1", *update) == (replace(build_, published_at=ANY), False)
+
+
+def test_a_build_that_was_killed_before_it_was_published_is_used(library: Library) -> None:
+    library.embed()
+    left = library.build()
+    for noted in (True, False):  # killed after, and before, the catalogue knew of it
+        if not noted:
+            library.catalogue.forget_index_build(left.index_id)
+        assert library.build() == left
+        assert library.catalogue.index_builds() == [left]
+    assert publishing.publish(left.index_id, library.catalogue, library.storage)
+    assert stored_index_ids(library.storage) == [left.index_id]
+
+
+@pytest.mark.parametrize("spoiled", ["incomplete", "damaged"])
+def test_a_build_that_was_killed_and_lacks_something_is_deleted(library: Library, spoiled: str) -> None:
+    library.embed()
+    left = library.build()
+    if spoiled == "damaged":
+        library.damage(layout.bundle(left.index_id) + layout.BUNDLE_FAISS)
+    else:
+        store_video(library.catalogue, library.storage, "v3", seed=3)
+    made = library.publish()
+    assert stored_index_ids(library.storage) == [made.index_id]
+    assert [build.index_id for build in library.catalogue.index_builds()] == [made.index_id]
+
+
+def test_what_was_rolled_back_from_is_not_taken_for_the_build_of_a_killed_one(library: Library) -> None:
+    first, second, third = three_bundles(library)
+    publishing.roll_back(library.storage, library.catalogue, first)
+    fourth = library.publish().index_id
+    assert stored_index_ids(library.storage) == [first, second, third, fourth]
+
+
+def test_who_was_killed_between_moving_the_pointer_and_noting_it_is_made_up_for(library: Library) -> None:
+    library.embed()
+    build = library.build()
+    move_pointer(library.storage, build.index_id, current_index_id(library.storage)[1])
+    assert library.build().published_at is not None
+    assert publishing.publish(build.index_id, library.catalogue, library.storage) is False
+    assert library.catalogue.index_builds()[0].published_at is not None
 
 
 def test_a_damaged_bundle_is_not_published(library: Library) -> None:
@@ -299,13 +379,13 @@ def test_keeps_the_newest_bundles_and_the_published_one(library: Library) -> Non
 
 def test_cleans_what_dead_builds_left(library: Library) -> None:
     library.publish()
-    for index_id in ("20200131T120000000000Z-0000", "29990131T120000000000Z-0000", "somebody's"):
+    dead = ["20200131T120000000000Z-0000", "29990131T120000000000Z-0000"]
+    for index_id in (*dead, "somebody's"):
         folder = library.storage.root / layout.bundle(index_id)
         folder.mkdir()
         (folder / layout.BUNDLE_FAISS).write_bytes(b"half")
-    assert publishing.clean(library.storage, library.catalogue, library.settings) == [
-        layout.bundle("20200131T120000000000Z-0000")
-    ]
+    cleaned = publishing.clean(library.storage, library.catalogue, library.settings)
+    assert cleaned == [layout.bundle(index_id) for index_id in dead]
 
 
 def test_keeps_embeddings_where_the_champion_is_unknown(library: Library, tmp_path: Path) -> None:

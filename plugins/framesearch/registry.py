@@ -220,12 +220,14 @@ class Registry:
             )
         with self._reaching():
             now = datetime.now(UTC).isoformat(timespec="seconds")
-            self.client.set_registered_model_alias(MODEL, CHAMPION, version)
             self.client.set_model_version_tag(MODEL, version, "promoted_at", now)
             self.client.set_model_version_tag(MODEL, version, "promoted_because", reason[:5000])
             described = self.client.get_model_version(MODEL, version).description or ""
-            described += f"\n\nPromoted {now} in place of {_called(champion)}: {reason}"
-            self.client.update_model_version(MODEL, version, description=described.strip())
+            promoted = f" in place of {_called(champion)}: {reason}"
+            if not described.endswith(promoted):  # as it does where an earlier attempt was killed here
+                described = f"{described}\n\nPromoted {now}{promoted}".strip()
+                self.client.update_model_version(MODEL, version, description=described)
+            self.client.set_registered_model_alias(MODEL, CHAMPION, version)  # last: who sees it sees all of it
         log.info("version %s is champion now in place of %s: %s", version, _called(champion), reason)
 
     def register(self, *, run_id: str, model_id: str, description: str, tags: Mapping[str, Any]) -> str:

@@ -173,7 +173,8 @@ def _outcome(
         command = [sys.executable, "-u", "-m", "training", *arguments]
         command += ["--result", str(result), "--parent", str(os.getpid())]
         last_words: deque[str] = deque(maxlen=KEPT_LINES)
-        environment = _environment(settings) | {"TMPDIR": str(folder)}
+        # Of the same weights tf2onnx writes another file for each seed of Python's hashes.
+        environment = _environment(settings) | {"TMPDIR": str(folder), "PYTHONHASHSEED": "0"}
         with _started(command, environment, limit_s, [lock.descriptor] if lock else []) as process:
             assert process.stdout is not None
             for raw in process.stdout:
