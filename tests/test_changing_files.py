@@ -11,7 +11,7 @@ from index_fixtures import Library
 from ingest_line import Line
 from local_feed import LocalFeed
 
-from framesearch import indexing, layout
+from framesearch import layout, publishing
 from framesearch.bundle import current_index_id, stored_index_ids
 from framesearch.catalogue import Catalogue
 from framesearch.errors import PlaylistUnreachable, VideoNotYet, VideoUnavailable
@@ -378,7 +378,7 @@ def test_a_replaced_film_leaves_the_index_first_then_the_storage(
 
     put(folder / "a.mp4", films["third.ts"], LONG_AGO + 1)
     assert run(line, folder) == []
-    indexing.clean(library.storage, library.catalogue, library.settings)
+    publishing.clean(library.storage, library.catalogue, library.settings)
     assert len(objects_of(library, old)) == 3  # the published index still shows them
     finder = Finder(library.settings)
     answer = finder.search(decode_jpeg(jpeg))
@@ -387,13 +387,13 @@ def test_a_replaced_film_leaves_the_index_first_then_the_storage(
 
     second = library.publish()
     assert sorted(library.videos_of(second.index_id)) == sorted(video.video_id for video in library.catalogue.videos())
-    deleted = indexing.clean(library.storage, library.catalogue, library.settings)
+    deleted = publishing.clean(library.storage, library.catalogue, library.settings)
     assert objects_of(library, old) == []
     assert layout.bundle(first.index_id) in deleted  # a roll-back to it would show what is gone
     assert stored_index_ids(library.storage) == [second.index_id]
     finder.refresh()
     assert old not in {match.video_id for match in finder.search(decode_jpeg(jpeg)).matches}
-    assert indexing.clean(library.storage, library.catalogue, library.settings) == []
+    assert publishing.clean(library.storage, library.catalogue, library.settings) == []
     assert library.build().index_id == second.index_id  # there is nothing to be done
 
 
@@ -406,7 +406,7 @@ def test_frames_of_a_replaced_film_that_was_never_indexed_are_deleted(
     old = line.by_title("a").video_id
     put(folder / "a.mp4", films["third.ts"], LONG_AGO + 1)
     line.discover(folder)
-    assert indexing.clean(library.storage, library.catalogue, library.settings) == [layout.frames(old)]
+    assert publishing.clean(library.storage, library.catalogue, library.settings) == [layout.frames(old)]
 
 
 def test_a_renamed_film_keeps_its_rows_and_is_shown_under_its_new_name(library: Library, folder: Path) -> None:
@@ -425,6 +425,6 @@ def test_what_can_still_be_rolled_back_to_stays(library: Library, folder: Path) 
     first = library.publish()
     run(line, folder)
     second = library.publish()
-    indexing.clean(library.storage, library.catalogue, library.settings)
+    publishing.clean(library.storage, library.catalogue, library.settings)
     assert stored_index_ids(library.storage) == [first.index_id, second.index_id]
     assert current_index_id(library.storage)[0] == second.index_id

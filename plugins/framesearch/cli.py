@@ -183,6 +183,10 @@ def run(
             f"{report.listed} playlists listed, {report.extracted} videos extracted with {report.frames} frames, "
             f"{report.embedded} embedded"
         )
+        if report.extracted_by_others:
+            out.print(f"{report.extracted_by_others} videos extracted by others meanwhile")
+        for wait in report.waits:
+            out.print(escape(wait))
         if report.model:
             out.print(f"model {shown(report.model)}")
         if report.index is not None:
@@ -393,12 +397,12 @@ def roll_back(
 ) -> None:
     """Publish an older bundle again. Pages pick it up by themselves; the next rebuild publishes a newer one."""
     with sentences():
-        from framesearch import indexing
+        from framesearch import publishing
         from framesearch.catalogue import open_catalogue
         from framesearch.settings import settings
         from framesearch.storage import open_storage
 
-        published = indexing.roll_back(open_storage(settings()), open_catalogue(settings()), index_id)
+        published = publishing.roll_back(open_storage(settings()), open_catalogue(settings()), index_id)
         out.print(f"index {published} is published now")
 
 

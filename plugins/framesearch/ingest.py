@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from framesearch import layout
+from framesearch import layout, locks
 from framesearch.catalogue import Catalogue
 from framesearch.errors import (
     NoVideo,
@@ -21,7 +21,7 @@ from framesearch.errors import (
     VideoUnavailable,
 )
 from framesearch.images.pixels import encode_jpeg, quality
-from framesearch.records import FrameCounts, FrameRole, ListingDiff, Reason, Video
+from framesearch.records import FrameCounts, FrameRole, ListingDiff, Reason, Video, VideoStatus
 from framesearch.removal import clear_videos
 from framesearch.sampling import Sampler
 from framesearch.settings import Settings
@@ -122,6 +122,43 @@ def extract_video(
         f", {counts.shortfall}" if counts.shortfall else "",
     )
     return counts
+
+
+def extract_once(
+    known: Video, catalogue: Catalogue, storage: Storage, settings: Settings, holder: str
+) -> tuple[FrameCounts, bool]:
+    """`extract_video`, one process at a time: what came of another's attempt meanwhile is taken as it is.
+
+    Else both would fetch it, and where it fails two attempts would be counted; or the second one's failure would be
+    noted of a video whose frames the first one stored.
+
+    Args:
+        known: the video as it was when it was found to be due.
+        holder: what others are told that they wait for.
+
+    Returns:
+        The counts, and whether the frames were extracted here.
+
+    Raises:
+        VideoUnavailable, VideoNotYet: also where another found that out meanwhile; it is not noted again.
+    """
+    with locks.held(locks.extraction(known.video_id), settings, holder):
+        try:
+            video = catalogue.video(known.video_id)
+        except NoVideo as error:
+            raise VideoNotYet(f"{known.title} was replaced", Reason.UNFINISHED) from error
+        if _attempts(video) == _attempts(known):
+            return extract_video(known.video_id, catalogue, storage, settings), True
+    told = video.detail or f"{video.title}: {video.reason}"
+    if video.status is VideoStatus.UNAVAILABLE:
+        raise VideoUnavailable(told, video.reason or Reason.UNKNOWN)
+    if video.status is VideoStatus.FAILED:
+        raise VideoNotYet(told, video.reason or Reason.UNKNOWN, video.next_attempt_at)
+    return FrameCounts(video.index_frames, video.probe_frames, video.duration_s or 0.0, video.detail), False
+
+
+def _attempts(video: Video) -> tuple[object, ...]:
+    return video.status, video.attempts, video.next_attempt_at, video.ready_at
 
 
 def _stored_counts(storage: Storage, video: Video) -> FrameCounts | None:

@@ -135,14 +135,16 @@ def train(
 ) -> None:
     """Train a challenger on all stored frames, and judge it against the champion."""
     with sentences():
-        from framesearch import trainer
+        from framesearch import locks, trainer
         from framesearch.settings import ENCODER_FAMILIES, settings
 
         if family and family not in ENCODER_FAMILIES:
             raise InvalidSetting(f"no family is called {family!r}: choose from {', '.join(ENCODER_FAMILIES)}")
         chosen = settings()
-        with _heard() as say:
-            outcome = trainer.train(chosen, family=family, minutes=minutes, teacher=teacher, force=True, on_line=say)
+        with _heard() as say, locks.held(locks.TRAINING, chosen, "framesearch model train", say or err.print) as lock:
+            outcome = trainer.train(
+                chosen, family=family, minutes=minutes, teacher=teacher, force=True, on_line=say, lock=lock
+            )
         _tell_outcome(outcome, "trained", as_json)
 
 

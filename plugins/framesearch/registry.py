@@ -10,7 +10,6 @@ import hashlib
 import json
 import logging
 import os
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from framesearch.disk import scratch_folder
 from framesearch.errors import (
     ChallengerNotBetter,
     ChampionMoved,
@@ -97,6 +97,7 @@ class Registry:
     def __init__(self, settings: Settings) -> None:
         self.uri = settings.mlflow
         self.home = settings.home
+        self._scratch = settings.scratch
         self._client: MlflowClient | None = None
 
     # ---- reading
@@ -159,7 +160,7 @@ class Registry:
             return cached
         started = time.monotonic()
         cached.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cached.parent) as folder, self._reaching():
+        with scratch_folder(self._scratch) as folder, self._reaching():
             from mlflow import artifacts
 
             try:
@@ -169,7 +170,7 @@ class Registry:
                 ):  # mlflow would look it up in the registry of the process, see `register`
                     source = self.client.get_logged_model(source.removeprefix("models:/")).artifact_location
                 fetched = artifacts.download_artifacts(
-                    artifact_uri=f"{source}/{ENCODER_PATH}", dst_path=folder, tracking_uri=self.uri
+                    artifact_uri=f"{source}/{ENCODER_PATH}", dst_path=str(folder), tracking_uri=self.uri
                 )
             except (_mlflow_error(), OSError) as error:
                 if is_unreachable(error) or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
@@ -217,12 +218,14 @@ class Registry:
             )
         with self._reaching():
             now = datetime.now(UTC).isoformat(timespec="seconds")
-            self.client.set_registered_model_alias(MODEL, CHAMPION, version)
             self.client.set_model_version_tag(MODEL, version, "promoted_at", now)
             self.client.set_model_version_tag(MODEL, version, "promoted_because", reason[:5000])
             described = self.client.get_model_version(MODEL, version).description or ""
-            described += f"\n\nPromoted {now} in place of {_called(champion)}: {reason}"
-            self.client.update_model_version(MODEL, version, description=described.strip())
+            promoted = f" in place of {_called(champion)}: {reason}"
+            if not described.endswith(promoted):  # as it does where an earlier attempt was killed here
+                described = f"{described}\n\nPromoted {now}{promoted}".strip()
+                self.client.update_model_version(MODEL, version, description=described)
+            self.client.set_registered_model_alias(MODEL, CHAMPION, version)  # last: who sees it sees all of it
         log.info("version %s is champion now in place of %s: %s", version, _called(champion), reason)
 
     def register(self, *, run_id: str, model_id: str, description: str, tags: Mapping[str, Any]) -> str:

@@ -177,6 +177,10 @@ class SqlCatalogue:
                 )
             )
 
+    def forget_index_build(self, index_id: str) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(sa.delete(index_builds).where(index_builds.c.index_id == index_id))
+
     def mark_published(self, index_id: str, now: datetime) -> None:
         with self._engine.begin() as connection:
             connection.execute(
