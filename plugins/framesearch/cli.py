@@ -176,6 +176,7 @@ def run(
         from framesearch.pipeline import run_line
         from framesearch.progress import RunDisplay
         from framesearch.settings import settings
+        from framesearch.sources.addresses import readable
 
         with RunDisplay(out, err) as display:
             report = run_line(playlists or [], settings(), display.step, lambda reason: _approve(reason, display))
@@ -186,7 +187,7 @@ def run(
         if report.extracted_by_others:
             out.print(f"{report.extracted_by_others} videos extracted by others meanwhile")
         for wait in report.waits:
-            out.print(escape(wait))
+            out.print(shown(wait))
         if report.model:
             out.print(f"model {shown(report.model)}")
         if report.index is not None:
@@ -194,6 +195,10 @@ def run(
             out.print(
                 f"index {report.index.index_id} {state}: {report.index.rows} frames of {report.index.videos} videos"
             )
+        for url, note in report.passed_over.items():
+            out.print(f"passed over in {shown(readable(url))}: {shown(note)}")
+        for title, shortfall in report.partial.items():
+            out.print(f"{shown(title)}: ready, {shown(shortfall)}")
         for title, why in report.left_out.items():
             out.print(f"[yellow]left out[/] {shown(title)}: {shown(why)}")
         for problem in report.problems:

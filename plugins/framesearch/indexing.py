@@ -88,9 +88,9 @@ def build_index(
 
     It starts from the published bundle where that has the same encoder and an index type that still fits, and adds
     what is missing. Videos gone upstream stay searchable. Those whose files were replaced leave: then it starts anew,
-    since rows can't be taken out. A bundle that an earlier build stored and did not come to publish is the build's where
-    it holds everything, and deleted where it does not. Whoever calls holds the lock `locks.INDEX`: nobody else is about
-    to publish.
+    since rows can't be taken out. A bundle that an earlier build stored and did not come to publish is the build's
+    where it holds everything, and deleted where it does not. Whoever calls holds the lock `locks.INDEX`: nobody else is
+    about to publish.
 
     Returns:
         The new build, its `published_at` None; or the published one, its `published_at` set, where that already holds

@@ -49,6 +49,8 @@ class LineReport:
         problems: what went wrong and matters: a playlist that could not be listed, no model, no index, a fault in us.
         left_out: videos that could not be had or embedded, by title, and why; the others were not held up.
         waits: for whom it waited, for how long and why.
+        passed_over: what of a playlist was not taken, by its address.
+        partial: what of a video is missing, by its title.
     """
 
     listed: int = 0
@@ -62,6 +64,8 @@ class LineReport:
     left_out: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     waits: list[str] = field(default_factory=list)
+    passed_over: dict[str, str] = field(default_factory=dict)
+    partial: dict[str, str] = field(default_factory=dict)
 
     def leave_out(self, video_id: str, title: str, error: Exception) -> None:
         """Note a video that comes to nothing. An error that nobody foresaw is a problem, too."""
@@ -124,8 +128,10 @@ def _ingest(
         for url in followed:
             step.say(url)
             try:
-                ingest.discover(url, catalogue, settings)
+                note = ingest.discover(url, catalogue, settings).note
                 report.listed += 1
+                if note:
+                    report.passed_over[url] = note
             except FramesearchError as error:
                 report.problems.append(str(error))
             except Exception as error:  # whatever it is, the other playlists go on
@@ -148,6 +154,8 @@ def _ingest(
                 title = known[video_id].title
                 try:
                     counts, ours = done.result()
+                    if counts.shortfall:
+                        report.partial[title] = counts.shortfall
                     report.frames += counts.index_frames if ours else 0
                     report.extracted += ours
                     report.extracted_by_others += not ours

@@ -41,10 +41,9 @@ def _from_checkout(playlist: str) -> str:
 
 def list_playlist(url: str) -> dict[str, Any]:
     """List one playlist and record in the catalogue what changed; counts of it, and what was passed over."""
-    catalogue = open_catalogue(settings())
-    diff = discover(url, catalogue, settings())
-    note = next((playlist.note for playlist in catalogue.playlists() if playlist.url == url), None)
-    return {"url": url, **{change: len(video_ids) for change, video_ids in asdict(diff).items()}, "note": note}
+    changes = asdict(discover(url, open_catalogue(settings()), settings()))
+    note = changes.pop("note")
+    return {"url": url, **{change: len(video_ids) for change, video_ids in changes.items()}, "note": note}
 
 
 def videos_to_extract(params: Mapping[str, Any]) -> list[str]:
