@@ -251,6 +251,16 @@ def test_what_takes_the_place_of_a_listed_file_is_neither_waited_for_nor_followe
     assert run(line, folder) == []
 
 
+def test_a_file_whose_name_is_no_text_is_indexed_beside_a_fine_one(line: Line, folder: Path) -> None:
+    below = folder / os.fsdecode(b"\xe9t\xe9")
+    below.mkdir()
+    (folder / "a.mp4").rename(below / os.fsdecode(b"caf\xe9 %41?#.mp4"))
+    assert run(line, folder) == []
+    assert [video.title for video in line.catalogue.videos(VideoStatus.READY)] == ["b", "caf\ufffd %41?#"]
+    assert line.frames("caf\ufffd %41?#")
+    assert line.discover(folder).new == ()
+
+
 # ---- whole or partial
 
 

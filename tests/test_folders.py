@@ -288,9 +288,14 @@ def test_a_folder_whose_name_is_not_utf_8_is_a_playlist_of_its_own(tmp_path: Pat
     assert titles(list_playlist(listing.url, Settings())) == ["clip"]
 
 
-@pytest.mark.parametrize("url", ["file://[bad/clip.mp4", "/films/\0", "x" * 5000, "~nobody-at-all/x", "file://"])
+ODD = ["file://[bad/a.mp4", "/films/\0", "x" * 5000, "~nobody-at-all/x", "file://", "\ud800/a", "https://a/\udcff", ""]
+
+
+@pytest.mark.parametrize("url", ODD)
 def test_no_address_is_too_odd_to_get_a_name(url: str) -> None:
-    normalise(url).encode()
+    name = normalise(url)
+    name.encode()
+    readable(name).encode()
 
 
 # ---- links out of the folder

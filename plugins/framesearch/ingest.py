@@ -25,7 +25,7 @@ from framesearch.records import FrameCounts, FrameRole, ListingDiff, Reason, Vid
 from framesearch.removal import clear_videos
 from framesearch.sampling import Sampler
 from framesearch.settings import Settings
-from framesearch.sources.addresses import local_path, normalise, readable
+from framesearch.sources.addresses import is_local, local_path, normalise, readable
 from framesearch.sources.downloads import Progress, download
 from framesearch.sources.file_versions import file_version, listed_file
 from framesearch.sources.playlists import list_playlist
@@ -52,7 +52,8 @@ def discover(url: str, catalogue: Catalogue, settings: Settings, limit: int | No
     """
     now = datetime.now(UTC)
     try:
-        listing = list_playlist(url, settings, limit, catalogue.file_versions())
+        versions = catalogue.file_versions() if is_local(normalise(url)) else {}
+        listing = list_playlist(url, settings, limit, versions)
     except Exception as error:
         foreseen = isinstance(error, PlaylistUnavailable | PlaylistUnreachable)
         told = error if foreseen else f"playlist {readable(url)} can't be listed: {_named(error)}"
