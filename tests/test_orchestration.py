@@ -232,3 +232,21 @@ def test_the_plugin_puts_mlflow_and_the_page_into_the_navigation(tmp_path: Path)
     assert views[0]["href"].endswith("/#/models/frame-encoder?workflowType=machine_learning")
     assert views[1]["href"].endswith(":9999")
     assert "0.0.0.0" not in views[1]["href"]  # no browser finds that
+
+
+def test_odd_names_of_playlists_cost_the_others_nothing() -> None:
+    from orchestration import ingesting
+
+    odd = [
+        "file://[bad",
+        "/films/\0",
+        "x" * 5000,
+        "\ud800",
+        "https://site.example/\udcff",
+        "  ",
+        "https://site.example/a",
+    ]
+    named = ingesting.playlists_to_list({"playlists": odd})
+    assert len(named) == len(odd) - 1
+    assert named[-1] == "https://site.example/a"
+    "".join(named).encode()
