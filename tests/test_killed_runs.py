@@ -27,7 +27,7 @@ KILLED: list[Point] = [
     ("last video, decoded", r"^run link .*/frames/file-film_2", 1),
     ("training, to be started", r"^run start .*'fit'", 1),
     ("training, MLflow's database empty", r"^train sql CREATE TABLE", 1),
-    ("training, MLflow's database half made", r"^train sql CREATE TABLE", 40),
+    ("training, MLflow's database half made", r"^train sql UPDATE alembic_version", 5),
     ("training, MLflow's database to be noted as made", r"^train sql INSERT INTO experiments", 1),
     ("training, TensorFlow loading", r"^train import tensorflow", 200),
     ("training, its MLflow run begun", r"^train sql INSERT INTO tags", 1),

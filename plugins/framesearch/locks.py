@@ -22,8 +22,9 @@ from framesearch.storage import or_full
 
 log = logging.getLogger(__name__)
 
-TRAINING = "training"
-INDEX = "index"
+TRAINING = "training"  # and promotion
+EMBEDDING = "embedding"
+INDEX = "index"  # building, publishing, cleaning
 _POLL_S = 0.2
 
 
@@ -50,7 +51,7 @@ def held(name: str, settings: Settings, holder: str, say: Callable[[str], None] 
     """Hold a lock of this home; wait for as long as another process, or another thread, holds it.
 
     Args:
-        name: `TRAINING`, `INDEX` or `extraction(video_id)`.
+        name: `TRAINING`, `EMBEDDING`, `INDEX` or `extraction(video_id)`.
         holder: what others are told that they wait for, such as "framesearch run".
         say: gets one line for each holder that is waited for.
 

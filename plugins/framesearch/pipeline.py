@@ -21,6 +21,7 @@ from framesearch.records import IndexBuild
 from framesearch.registry import ModelVersion, Registry
 from framesearch.settings import Settings
 from framesearch.storage import Storage, open_storage
+from framesearch.trainer import TrainingOutcome
 
 log = logging.getLogger(__name__)
 
@@ -181,6 +182,7 @@ def _champion(
         registry = Registry(settings)
         champion = retraining.current_champion(registry)
         if not _stays(champion, catalogue, settings, report):
+            outcome: TrainingOutcome | None = None
             with (
                 start_step("Training the encoder", None) as step,
                 locks.held(locks.TRAINING, settings, HOLDER, step.say) as lock,
@@ -188,8 +190,19 @@ def _champion(
                 report.wait(lock, "to train")
                 champion = retraining.current_champion(registry)  # somebody may have trained while we waited
                 if not _stays(champion, catalogue, settings, report):
-                    _train(started, champion, lock, catalogue, registry, settings, step, approve, report)
-                    champion = retraining.current_champion(registry)
+                    outcome = _trained(started, champion, lock, catalogue, registry, settings, step, report)
+                    if outcome.better and not settings.require_approval:
+                        registry.promote(outcome.model_version, outcome.reason)
+                        report.model = f"{report.model} and promoted: {outcome.reason}"
+            if outcome is not None and not outcome.better:
+                report.model = f"{report.model}, not promoted: {outcome.reason}"
+            elif outcome is not None and settings.require_approval:  # nobody waits while a person thinks
+                if approve(outcome.reason):
+                    registry.promote(outcome.model_version, outcome.reason)
+                    report.model = f"{report.model} and promoted: {outcome.reason}"
+                else:
+                    report.model = f"{report.model} and awaits approval: {outcome.reason}"
+            champion = retraining.current_champion(registry)
     except NotEnoughFrames as error:
         report.model = str(error)
     except FramesearchError as error:
@@ -210,7 +223,7 @@ def _stays(champion: ModelVersion | None, catalogue: Catalogue, settings: Settin
     return True
 
 
-def _train(
+def _trained(
     started: datetime,
     champion: ModelVersion | None,
     lock: locks.Held,
@@ -218,24 +231,18 @@ def _train(
     registry: Registry,
     settings: Settings,
     step: Step,
-    approve: Callable[[str], bool],
     report: LineReport,
-) -> None:
-    """Train a challenger, unless somebody has done so already, and promote it if it is better."""
+) -> TrainingOutcome:
+    """What came of training a challenger, by us or by somebody who has done so already."""
     outcome = retraining.trained_already(catalogue, registry, settings, since=started, unpromoted=True)
-    trained = "was trained before" if outcome else "was trained"
     if outcome is not None:
         end_orphans(registry, registry.experiment_id())  # whoever trained it may have been killed
-    else:
-        minutes = settings.training_minutes if champion else settings.first_training_minutes
-        outcome = trainer.train(settings, minutes=minutes, on_line=step.say, lock=lock)
-    if not outcome.better:
-        report.model = f"v{outcome.model_version} {trained}, not promoted: {outcome.reason}"
-    elif settings.require_approval and not approve(outcome.reason):
-        report.model = f"v{outcome.model_version} {trained} and awaits approval: {outcome.reason}"
-    else:
-        registry.promote(outcome.model_version, outcome.reason)
-        report.model = f"v{outcome.model_version} {trained} and promoted: {outcome.reason}"
+        report.model = f"v{outcome.model_version} was trained before"
+        return outcome
+    minutes = settings.training_minutes if champion else settings.first_training_minutes
+    outcome = trainer.train(settings, minutes=minutes, on_line=step.say, lock=lock)
+    report.model = f"v{outcome.model_version} was trained"
+    return outcome
 
 
 def _index(
@@ -251,7 +258,7 @@ def _index(
     titles = catalogue.titles(waiting)
     with (
         start_step("Embedding frames", len(waiting)) as step,
-        locks.held(locks.INDEX, settings, HOLDER, step.say) as lock,
+        locks.held(locks.EMBEDDING, settings, HOLDER, step.say) as lock,
     ):
         report.wait(lock, "to embed")
         left = set(embedding.videos_to_embed(champion.version, catalogue, storage) if lock.waited_for else waiting)

@@ -26,6 +26,7 @@ from framesearch.errors import (
     NoModelVersion,
     RegistryUnreachable,
 )
+from framesearch.mlflow_database import make_database
 from framesearch.mlflow_pages import EXPERIMENT, MODEL, present, run_page
 from framesearch.settings import Settings
 
@@ -319,11 +320,11 @@ class Registry:
         if self._client is None:
             prepare_environment()
             if self.uri.startswith("sqlite:///"):
-                folder = Path(self.uri.removeprefix("sqlite:///")).parent
+                database = Path(self.uri.removeprefix("sqlite:///"))
                 try:
-                    folder.mkdir(parents=True, exist_ok=True)
+                    make_database(database)
                 except OSError as error:
-                    raise ConnectionError(f"its folder {folder} can't be made: {error.strerror}") from error
+                    raise ConnectionError(f"{database} can't be made: {error.strerror}") from error
             from mlflow import MlflowClient
 
             self._client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)

@@ -173,8 +173,9 @@ def _outcome(
         command = [sys.executable, "-u", "-m", "training", *arguments]
         command += ["--result", str(result), "--parent", str(os.getpid())]
         last_words: deque[str] = deque(maxlen=KEPT_LINES)
-        # Of the same weights tf2onnx writes another file for each seed of Python's hashes.
-        environment = _environment(settings) | {"TMPDIR": str(folder), "PYTHONHASHSEED": "0"}
+        environment = _environment(settings) | {"TMPDIR": str(folder)}
+        if arguments[0] == "fit":  # of the same weights tf2onnx writes another file for each seed of Python's hashes
+            environment["PYTHONHASHSEED"] = "0"
         with _started(command, environment, limit_s, [lock.descriptor] if lock else []) as process:
             assert process.stdout is not None
             for raw in process.stdout:
