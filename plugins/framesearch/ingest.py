@@ -12,10 +12,9 @@ from pathlib import Path
 from framesearch import layout, locks
 from framesearch.catalogue import Catalogue
 from framesearch.errors import (
+    FramesearchError,
     NoVideo,
     ObjectDamaged,
-    PlaylistUnavailable,
-    PlaylistUnreachable,
     StorageFull,
     VideoNotYet,
     VideoUnavailable,
@@ -47,20 +46,18 @@ def discover(url: str, catalogue: Catalogue, settings: Settings, limit: int | No
         limit: read at most so many videos of it.
 
     Raises:
-        PlaylistUnavailable, PlaylistUnreachable: it can't be listed, for whatever reason; the catalogue notes why and
-            keeps its videos.
+        PlaylistUnavailable, PlaylistUnreachable: it can't be listed; the catalogue notes why and keeps its videos, as
+            it does where anything else is raised that nobody foresaw.
     """
     now = datetime.now(UTC)
     try:
         versions = catalogue.file_versions() if is_local(normalise(url)) else {}
         listing = list_playlist(url, settings, limit, versions)
     except Exception as error:
-        foreseen = isinstance(error, PlaylistUnavailable | PlaylistUnreachable)
-        told = error if foreseen else f"playlist {readable(url)} can't be listed: {_named(error)}"
+        foreseen = isinstance(error, FramesearchError)
+        told = str(error) if foreseen else f"playlist {readable(url)} could not be listed: {_named(error)}"
         catalogue.record_playlist_error(normalise(url), safe_text(told, _LONGEST_MESSAGE), now)
-        if foreseen:
-            raise
-        raise PlaylistUnreachable(told) from error
+        raise
     diff = catalogue.record_listing(listing, now)
     counts = len(diff.new), len(diff.vanished), len(diff.returned), len(diff.replaced), len(diff.moved)
     log.info(
@@ -79,7 +76,8 @@ def extract_video(
         VideoUnavailable: it can't be had, for good; marked so.
         VideoNotYet: it can't be had now; the next attempt is noted, up to `settings.max_attempts` of them.
         StorageFull: no space left; nothing half-written is kept, the video is tried again later.
-        OSError: storage can't be used; the video is tried again later.
+        OSError: storage can't be used; the video is tried again later. So it is where anything else is raised that
+            nobody foresaw.
     """
     started = time.monotonic()
     video = catalogue.video(video_id)
@@ -113,10 +111,9 @@ def extract_video(
         if full is error:
             raise
         raise full from error
-    except Exception as error:  # whatever a stranger's file or site brought about, the other videos go on
-        refusal = VideoNotYet(f"video {readable(video.url)} can't be read: {_named(error)}", Reason.UNKNOWN)
-        _note_failure(catalogue, video, refusal, refusal.reason, None, settings)
-        raise refusal from error
+    except Exception as error:  # that nobody foresaw: noted, so that the video is not tried for ever
+        _note_failure(catalogue, video, error, Reason.UNKNOWN, None, settings)
+        raise
     log.info(
         "video %s: %d frames and %d probe frames of %.1f s stored in %.1f s%s",
         *(video_id, counts.index_frames, counts.probe_frames, counts.duration_s, time.monotonic() - started),
@@ -277,10 +274,8 @@ def extract_frames(source: Path, target: Path, video_id: str, settings: Settings
 
 
 def _named(error: Exception) -> str:
-    """An error that nobody foresaw, in one line."""
-    name = safe_text(f"{type(error).__name__}: {error}", _LONGEST_MESSAGE).removesuffix(":")
-    log.error("%s", name, exc_info=error)
-    return name
+    """What an error says; the name of one that nobody foresaw, too."""
+    return str(error) if isinstance(error, FramesearchError) else f"{type(error).__name__}: {error}"
 
 
 def _note_failure(
@@ -293,4 +288,4 @@ def _note_failure(
     elif retry_at is None:
         retry_at = now + timedelta(minutes=settings.retry_after_minutes * 2 ** min(attempts, 10))
     with suppress(NoVideo):  # it was replaced meanwhile
-        catalogue.mark_failed(video.video_id, reason, safe_text(error, _LONGEST_MESSAGE), now, retry_at)
+        catalogue.mark_failed(video.video_id, reason, safe_text(_named(error), _LONGEST_MESSAGE), now, retry_at)
