@@ -410,6 +410,20 @@ def test_a_replaced_film_leaves_the_index_first_then_the_storage(
     assert library.build().index_id == second.index_id  # there is nothing to be done
 
 
+def test_a_film_that_was_replaced_by_what_cannot_be_read_leaves_the_index_all_the_same(
+    library: Library, folder: Path
+) -> None:
+    line = Line(library.catalogue, library.storage, library.settings)
+    run(line, folder)
+    library.publish()
+    old = line.by_title("a").video_id
+    put(folder / "a.mp4", b"no video at all" * 99, LONG_AGO + 1)
+    assert len(run(line, folder)) == 1
+    assert old not in library.videos_of(library.publish().index_id)
+    publishing.clean(library.storage, library.catalogue, library.settings)
+    assert objects_of(library, old) == []
+
+
 def test_frames_of_a_replaced_film_that_was_never_indexed_are_deleted(
     library: Library, folder: Path, films: dict[str, bytes]
 ) -> None:
