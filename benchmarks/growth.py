@@ -15,7 +15,7 @@ from pathlib import Path
 from stand_in_encoder import encoder_file
 from synthetic_library import SyntheticLibrary
 
-from framesearch import embedding, indexing
+from framesearch import embedding, indexing, publishing
 from framesearch.encoder import Encoder
 
 ADDED = 3  # videos, one after the other; the median counts
@@ -40,7 +40,7 @@ def main() -> None:
                 library.store_embeddings(number, asked.rows, encoder.dimension)
                 library.store_features(number, asked.rows)
             first = indexing.build_index("1", encoder_path, catalogue, storage, library.settings)
-            indexing.publish(first.index_id, catalogue, storage)
+            publishing.publish(first.index_id, catalogue, storage)
             times = []
             for number in range(size, size + ADDED):
                 library.list_videos(number + 1, asked.rows)
@@ -51,7 +51,7 @@ def main() -> None:
                 marks.append(time.perf_counter())
                 build = indexing.build_index("1", encoder_path, catalogue, storage, library.settings)
                 marks.append(time.perf_counter())
-                assert indexing.publish(build.index_id, catalogue, storage)
+                assert publishing.publish(build.index_id, catalogue, storage)
                 marks.append(time.perf_counter())
                 times.append([after - before for before, after in itertools.pairwise(marks)])
             median = sorted(times, key=sum)[len(times) // 2]

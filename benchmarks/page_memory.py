@@ -24,7 +24,7 @@ from playwright.sync_api import sync_playwright
 from stand_in_encoder import encoder_file
 from synthetic_library import SyntheticLibrary, picture
 
-from framesearch import embedding, indexing
+from framesearch import embedding, indexing, publishing
 from framesearch.encoder import Encoder
 
 LIMIT_MB = 500
@@ -68,7 +68,7 @@ def main() -> None:
                 library.store_embeddings(number, 500, runtime.dimension)
                 library.store_features(number, 500)
         build = indexing.build_index("1", encoder, library.catalogue, library.storage, library.settings)
-        indexing.publish(build.index_id, library.catalogue, library.storage)
+        publishing.publish(build.index_id, library.catalogue, library.storage)
         shots = []
         for n in range(5):
             shots.append(Path(scratch, f"shot{n}.jpg"))

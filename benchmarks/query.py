@@ -17,7 +17,7 @@ import numpy as np
 from stand_in_encoder import encoder_file
 from synthetic_library import SyntheticLibrary, picture
 
-from framesearch import indexing
+from framesearch import indexing, publishing
 from framesearch.encoder import Encoder
 from framesearch.images.query import read_picture
 from framesearch.images.views import trim
@@ -61,7 +61,7 @@ def main() -> None:
                 library.store_embeddings(number, 500, dimension)
                 library.store_features(number, 500)
             build = indexing.build_index("1", encoder, library.catalogue, library.storage, library.settings)
-            indexing.publish(build.index_id, library.catalogue, library.storage)
+            publishing.publish(build.index_id, library.catalogue, library.storage)
             for number in range(videos):  # only now: the build would find that they are not what was embedded
                 library.store_frames(number, 500)
             finder = Finder(library.settings)

@@ -1,8 +1,9 @@
 """### Ingest playlists
 
 Lists every playlist, compares it with the catalogue, and stores the frames of each new video: one mapped task a
-video, labelled by its title. Announces the asset `frames` when something new is there; `retrain_encoder` and
-`rebuild_index` follow it.
+video, labelled by its title. What a folder holds besides videos is counted in its task's log and result; a video that
+ends early is stored as far as it goes, and its task says so. Announces the asset `frames` when something new is there;
+`retrain_encoder` and `rebuild_index` follow it.
 
 **Owner:** framesearch. **When:** daily, and again at once while more than 500 videos are due.
 
@@ -10,8 +11,9 @@ video, labelled by its title. Announces the asset `frames` when something new is
 
 - *A `list_playlist` is red*: its log names the playlist and what to do. Private, deleted and misspelt playlists fail
   at once, network trouble is retried first. The other playlists were ingested all the same.
-- *An `extract_frames` is pink*: that video can't be had for good (private, deleted, too long, ...) or is still live;
-  the reason stands in its label. Trigger with `force` to try it again all the same.
+- *An `extract_frames` is pink*: that video can't be had for good (private, deleted, too long, ...), is still live or
+  still being copied; the reason stands in its label. A local file is tried again once it changes, others when this DAG
+  is triggered with `force`.
 - *An `extract_frames` is red*: it failed this time (network, disk full, ...) and is tried again on later days, up to
   `FRAMESEARCH_MAX_ATTEMPTS` times. Clear the task to try it now: clearing any task here is safe.
 - *`report_failures` is red* only to say that some other task is.
@@ -21,7 +23,7 @@ from airflow.sdk import Param, dag
 
 from framesearch.settings import settings
 from orchestration.assets import BACKLOG, FRAMES
-from orchestration.defaults import DAG_DEFAULTS
+from orchestration.defaults import DAG_DEFAULTS, TAG
 from orchestration.labels import MACROS, PLAYLIST, VIDEO
 from orchestration.schedules import daily_or
 from orchestration.tasks import task
@@ -29,6 +31,8 @@ from orchestration.tasks import task
 
 @dag(
     schedule=daily_or(BACKLOG),
+    description="Daily: list playlists, store the frames of their new videos.",
+    tags=[TAG, "daily"],
     doc_md=__doc__,
     user_defined_macros=MACROS,
     params={

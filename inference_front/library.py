@@ -6,20 +6,12 @@ from urllib.parse import quote, urlsplit
 
 from framesearch.bundle import IndexedVideo
 from framesearch.lookup import Finder, youtube_video
+from framesearch.playback import playable_kind
 from framesearch.settings import settings
 from framesearch.sources.addresses import is_local, local_path
 from framesearch.sources.file_versions import served_file
 
 VIDEO_ROUTE = "/library/video/"
-
-# What current browsers play by themselves; .ts, .mpg, .avi and .mkv they do not.
-PLAYABLE = {
-    ".mp4": "video/mp4",
-    ".m4v": "video/mp4",
-    ".mov": "video/mp4",
-    ".webm": "video/webm",
-    ".ogv": "video/ogg",
-}
 
 _finder: Finder | None = None
 _making = threading.Lock()
@@ -49,12 +41,10 @@ def player_address(video: IndexedVideo, page: str) -> str | None:
     youtube_id = youtube_video(video.url)
     if youtube_id is not None:
         return f"https://www.youtube.com/watch?v={quote(youtube_id, safe='')}"
-    if not is_local(video.url):
-        parts = urlsplit(video.url)
-        playable = parts.scheme in ("http", "https") and Path(parts.path).suffix.lower() in PLAYABLE
-        return video.url if playable else None
+    if "://" in video.url and not is_local(video.url):
+        return video.url if playable_kind(video.url) else None
     path = local_file(video)
-    if path is None or path.suffix.lower() not in PLAYABLE:
+    if path is None or playable_kind(str(path)) is None:
         return None
     seen = urlsplit(page)
     return f"{seen.scheme}://{seen.netloc}{VIDEO_ROUTE}{quote(video.video_id, safe='')}"

@@ -12,6 +12,8 @@ import sys
 from collections.abc import Mapping
 
 from framesearch.errors import InvalidSetting
+from framesearch.mlflow_database import make_database
+from framesearch.registry import prepare_environment
 from framesearch.settings import Settings, settings
 
 ENVIRONMENT = {
@@ -112,6 +114,9 @@ def main() -> None:
     environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
     for name, value in ENVIRONMENT.items():
         environment.setdefault(name, value)
+    if not environment.get("MLFLOW_BACKEND_STORE_URI"):
+        prepare_environment()
+        make_database(chosen.home / "mlflow" / "mlflow.db")
     arguments = command(chosen, environment)
     sys.stdout.flush()
     os.execve(sys.executable, [sys.executable, "-m", "mlflow", *arguments], environment)  # noqa: S606 (no shell is the point)

@@ -52,11 +52,11 @@ class Library:
 
     def publish(self, version: str = "1") -> IndexBuild:
         """Embed what is missing, build and publish."""
-        from framesearch import indexing
+        from framesearch import publishing
 
         self.embed(version)
         build = self.build(version)
-        indexing.publish(build.index_id, self.catalogue, self.storage)
+        publishing.publish(build.index_id, self.catalogue, self.storage)
         return build
 
 

@@ -11,10 +11,10 @@ from index_fixtures import Library
 from ingest_line import Line
 from local_feed import LocalFeed
 
-from framesearch import indexing, layout
+from framesearch import layout, publishing
 from framesearch.bundle import current_index_id, stored_index_ids
 from framesearch.catalogue import Catalogue
-from framesearch.errors import PlaylistUnreachable, VideoNotYet, VideoUnavailable
+from framesearch.errors import VideoNotYet, VideoUnavailable
 from framesearch.images.pixels import decode_jpeg
 from framesearch.lookup import Finder
 from framesearch.records import VideoStatus
@@ -251,6 +251,16 @@ def test_what_takes_the_place_of_a_listed_file_is_neither_waited_for_nor_followe
     assert run(line, folder) == []
 
 
+def test_a_file_whose_name_is_no_text_is_indexed_beside_a_fine_one(line: Line, folder: Path) -> None:
+    below = folder / os.fsdecode(b"\xe9t\xe9")
+    below.mkdir()
+    (folder / "a.mp4").rename(below / os.fsdecode(b"caf\xe9 %41?#.mp4"))
+    assert run(line, folder) == []
+    assert [video.title for video in line.catalogue.videos(VideoStatus.READY)] == ["b", "caf\ufffd %41?#"]
+    assert line.frames("caf\ufffd %41?#")
+    assert line.discover(folder).new == ()
+
+
 # ---- whole or partial
 
 
@@ -330,11 +340,11 @@ def test_a_download_that_is_whole_the_second_time_is_whole(
 
 
 def test_an_error_that_nobody_foresaw_is_noted_with_the_playlist(line: Line, folder: Path) -> None:
-    with pytest.raises(PlaylistUnreachable, match="ValueError"):
+    with pytest.raises(ValueError, match="null"):
         line.discover("/films/\0")
     line.discover(folder)
     broken, fine = line.catalogue.playlists()
-    assert "can't be listed" in (broken.error or "")
+    assert "could not be listed: ValueError" in (broken.error or "")
     assert (fine.error, fine.videos) == (None, 2)
 
 
@@ -348,10 +358,13 @@ def test_an_error_that_nobody_foresaw_is_noted_with_the_video(line: Line, folder
             raise error
 
     line.storage.meanwhile = meanwhile
-    assert len(line.extract_all()) == 1
+    with pytest.raises(RuntimeError):
+        line.extract(line.by_title("a").video_id)
+    assert line.extract_all() == []
     video = line.by_title("a")
     assert (video.status, video.reason) == (VideoStatus.FAILED, "unknown")
-    assert video.detail == f"video {folder}/a.mp4 can't be read: RuntimeError: unheard of [31m"
+    assert video.detail == "RuntimeError: unheard of [31m"
+    assert video.attempts == 1
     assert line.by_title("b").status is VideoStatus.READY
 
 
@@ -378,7 +391,7 @@ def test_a_replaced_film_leaves_the_index_first_then_the_storage(
 
     put(folder / "a.mp4", films["third.ts"], LONG_AGO + 1)
     assert run(line, folder) == []
-    indexing.clean(library.storage, library.catalogue, library.settings)
+    publishing.clean(library.storage, library.catalogue, library.settings)
     assert len(objects_of(library, old)) == 3  # the published index still shows them
     finder = Finder(library.settings)
     answer = finder.search(decode_jpeg(jpeg))
@@ -387,13 +400,13 @@ def test_a_replaced_film_leaves_the_index_first_then_the_storage(
 
     second = library.publish()
     assert sorted(library.videos_of(second.index_id)) == sorted(video.video_id for video in library.catalogue.videos())
-    deleted = indexing.clean(library.storage, library.catalogue, library.settings)
+    deleted = publishing.clean(library.storage, library.catalogue, library.settings)
     assert objects_of(library, old) == []
     assert layout.bundle(first.index_id) in deleted  # a roll-back to it would show what is gone
     assert stored_index_ids(library.storage) == [second.index_id]
     finder.refresh()
     assert old not in {match.video_id for match in finder.search(decode_jpeg(jpeg)).matches}
-    assert indexing.clean(library.storage, library.catalogue, library.settings) == []
+    assert publishing.clean(library.storage, library.catalogue, library.settings) == []
     assert library.build().index_id == second.index_id  # there is nothing to be done
 
 
@@ -406,7 +419,7 @@ def test_frames_of_a_replaced_film_that_was_never_indexed_are_deleted(
     old = line.by_title("a").video_id
     put(folder / "a.mp4", films["third.ts"], LONG_AGO + 1)
     line.discover(folder)
-    assert indexing.clean(library.storage, library.catalogue, library.settings) == [layout.frames(old)]
+    assert publishing.clean(library.storage, library.catalogue, library.settings) == [layout.frames(old)]
 
 
 def test_a_renamed_film_keeps_its_rows_and_is_shown_under_its_new_name(library: Library, folder: Path) -> None:
@@ -425,6 +438,6 @@ def test_what_can_still_be_rolled_back_to_stays(library: Library, folder: Path) 
     first = library.publish()
     run(line, folder)
     second = library.publish()
-    indexing.clean(library.storage, library.catalogue, library.settings)
+    publishing.clean(library.storage, library.catalogue, library.settings)
     assert stored_index_ids(library.storage) == [first.index_id, second.index_id]
     assert current_index_id(library.storage)[0] == second.index_id

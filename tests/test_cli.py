@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 from framesearch import layout
 from framesearch.bundle import current_index_id
 from framesearch.cli import also_in, app, clock
-from framesearch.records import Match
+from framesearch.records import FrameCounts, Match, PlaylistListing
 from framesearch.registry import Registry
 from framesearch.settings import settings
 
@@ -158,6 +158,29 @@ def test_status_tells_what_there_is(call: Any, published: Library) -> None:
         "precision",
     ):
         assert part in result.stdout
+
+
+def test_status_tells_what_was_passed_over_and_what_is_not_whole(call: Any, published: Library) -> None:
+    video = published.catalogue.videos()[0]
+    listing = PlaylistListing("/films/[1]", "Films [1]", [video], note="1 folder that can't be read: [a]; 3 pictures")
+    published.catalogue.record_listing(listing, NOW)
+    published.catalogue.mark_ready(video.video_id, FrameCounts(24, 4, 12.0, "ends after 12 of 60 s"), NOW)
+    told = " ".join(call(published, "status").stdout.split())
+    assert "passed over: 1 folder that can't be read: [a]; 3 pictures" in told
+    assert f"{video.title}: ready, ends after 12 of 60 s" in told
+    (facts,) = lines(call(published, "status", "--json"))
+    assert {playlist["url"]: playlist["note"] for playlist in facts["playlists"]} == {
+        "/films/[1]": listing.note,
+        "https://films.example/list": None,
+    }
+    assert [(one["video_id"], one["detail"]) for one in facts["partial"]] == [(video.video_id, "ends after 12 of 60 s")]
+    assert facts["not_ready"] == []
+
+
+def test_status_shows_a_folder_whose_name_is_no_text(call: Any, published: Library) -> None:
+    video = published.catalogue.videos()[0]
+    published.catalogue.record_listing(PlaylistListing("file:///caf%E9", "caf\ufffd", [video]), NOW)
+    assert "/caf\ufffd 1 videos" in " ".join(call(published, "status").stdout.split())
 
 
 def test_status_tells_scripts(call: Any, published: Library) -> None:

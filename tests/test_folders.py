@@ -147,6 +147,21 @@ def test_what_is_passed_over_is_counted_by_kind_and_named_where_it_matters(folde
     )
 
 
+def test_what_has_no_telling_name_is_counted_by_what_it_holds(folder: Path) -> None:
+    heads = {
+        "photo": b"\xff\xd8\xff\xe0",
+        "song.ogg": b"OggS\0\2",
+        "bundle": b"PK\x03\x04",
+        "words": b"",
+        "dump": b"\0",
+    }
+    for name, head in heads.items():
+        (folder / name).write_bytes(head + (NOT_TEXT if head else b"some words"))
+    assert (
+        listed(folder).note == "1 file that is no known kind of video: dump; 1 archive, 1 picture, 1 sound file, 1 text"
+    )
+
+
 def test_a_source_file_that_shares_its_suffix_with_video_is_a_text(folder: Path, clip: bytes) -> None:
     (folder / "index.ts").write_text("export const answer = 42;\n")
     (folder / "film.ts").write_bytes(NOT_TEXT)  # half a recording: it is tried again
@@ -288,9 +303,14 @@ def test_a_folder_whose_name_is_not_utf_8_is_a_playlist_of_its_own(tmp_path: Pat
     assert titles(list_playlist(listing.url, Settings())) == ["clip"]
 
 
-@pytest.mark.parametrize("url", ["file://[bad/clip.mp4", "/films/\0", "x" * 5000, "~nobody-at-all/x", "file://"])
+ODD = ["file://[bad/a.mp4", "/films/\0", "x" * 5000, "~nobody-at-all/x", "file://", "\ud800/a", "https://a/\udcff", ""]
+
+
+@pytest.mark.parametrize("url", ODD)
 def test_no_address_is_too_odd_to_get_a_name(url: str) -> None:
-    normalise(url).encode()
+    name = normalise(url)
+    name.encode()
+    readable(name).encode()
 
 
 # ---- links out of the folder

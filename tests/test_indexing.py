@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import ANY
 
 import numpy as np
 import pytest
@@ -9,10 +10,10 @@ from index_fixtures import Library
 from stored_frames import NOW, store_video
 from thumbnail_encoder import write_thumbnail_encoder
 
-from framesearch import indexing, layout, tables
-from framesearch.bundle import current_index_id, open_bundle, read_card, stored_index_ids
+from framesearch import indexing, layout, publishing, tables
+from framesearch.bundle import current_index_id, move_pointer, open_bundle, read_card, stored_index_ids
 from framesearch.errors import IndexIncompatible, NoIndex, NothingToIndex, PointerMoved
-from framesearch.records import PlaylistListing
+from framesearch.records import IndexBuild, PlaylistListing
 
 
 def current(library: Library) -> str | None:
@@ -44,7 +45,7 @@ def test_nothing_new_makes_no_bundle(library: Library) -> None:
     assert again.index_id == build.index_id
     assert again.published_at is not None
     assert stored_index_ids(library.storage) == [build.index_id]
-    assert indexing.publish(again.index_id, library.catalogue, library.storage) is False
+    assert publishing.publish(again.index_id, library.catalogue, library.storage) is False
 
 
 def test_adds_only_what_is_new(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,28 +208,107 @@ def test_builds_though_frames_are_gone(library: Library) -> None:
 def test_publishing_moves_the_pointer_once(library: Library) -> None:
     library.embed()
     build = library.build()
-    assert indexing.publish(build.index_id, library.catalogue, library.storage) is True
+    assert publishing.publish(build.index_id, library.catalogue, library.storage) is True
     assert current(library) == build.index_id
     assert library.catalogue.index_builds()[0].published_at is not None
-    assert indexing.publish(build.index_id, library.catalogue, library.storage) is False
+    assert publishing.publish(build.index_id, library.catalogue, library.storage) is False
 
 
 def test_a_late_publisher_does_not_turn_the_clock_back(library: Library) -> None:
     library.embed()
     first = library.build()
-    indexing.publish(first.index_id, library.catalogue, library.storage)
+    publishing.publish(first.index_id, library.catalogue, library.storage)
     store_video(library.catalogue, library.storage, "v3", seed=3)
     second = library.publish()
-    assert indexing.publish(first.index_id, library.catalogue, library.storage) is False
+    assert publishing.publish(first.index_id, library.catalogue, library.storage) is False
     assert current(library) == second.index_id
 
 
-def test_of_two_builds_upon_the_same_one_the_second_must_build_again(library: Library) -> None:
+def overtaken(library: Library) -> tuple[str, str]:
+    """Two bundles that hosts without a common lock built upon the same one: the published one, and the other."""
     library.embed()
-    one, other = library.build(), library.build()
-    assert indexing.publish(one.index_id, library.catalogue, library.storage)
+    other = library.build().index_id
+    folder = library.storage.root / layout.bundle(other)
+    set_aside = folder.rename(library.storage.root / "aside")
+    store_video(library.catalogue, library.storage, "v3", seed=3)
+    first = library.publish().index_id
+    set_aside.rename(folder)
+    return first, other
+
+
+def test_of_two_builds_upon_the_same_one_the_second_is_deleted_and_must_be_built_again(library: Library) -> None:
+    first, other = overtaken(library)
     with pytest.raises(PointerMoved, match="build again"):
-        indexing.publish(other.index_id, library.catalogue, library.storage)
+        publishing.publish(other, library.catalogue, library.storage)
+    assert stored_index_ids(library.storage) == [first] == [current(library)]
+    assert [build.index_id for build in library.catalogue.index_builds()] == [first]
+
+
+def test_whoever_is_overtaken_builds_what_is_left(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host that shares no lock publishes between our build and our publishing."""
+    library.embed()
+    real, built = publishing.build_index, list[str]()
+
+    def build(*arguments: object) -> IndexBuild:
+        done = real(*arguments)
+        built.append(done.index_id)
+        if len(built) == 1:
+            folder = library.storage.root / layout.bundle(done.index_id)
+            set_aside = folder.rename(library.storage.root / "aside")
+            library.publish()
+            set_aside.rename(folder)
+            store_video(library.catalogue, library.storage, "v3", seed=3)
+            library.embed()
+        return done
+
+    monkeypatch.setattr(publishing, "build_index", build)
+    update = (library.encoder_file, library.catalogue, library.storage, library.settings)
+    build_, published = publishing.update_index("1", *update)
+    assert (published, len(built), build_.index_id) == (True, 2, built[1])
+    assert library.videos_of(current(library) or "") == ["v0", "v1", "v2", "v3"]
+    assert built[0] not in stored_index_ids(library.storage)
+    assert publishing.update_index("1", *update) == (replace(build_, published_at=ANY), False)
+
+
+def test_a_build_that_was_killed_before_it_was_published_is_used(library: Library) -> None:
+    library.embed()
+    left = library.build()
+    for noted in (True, False):  # killed after, and before, the catalogue knew of it
+        if not noted:
+            library.catalogue.forget_index_build(left.index_id)
+        assert library.build() == left
+        assert library.catalogue.index_builds() == [left]
+    assert publishing.publish(left.index_id, library.catalogue, library.storage)
+    assert stored_index_ids(library.storage) == [left.index_id]
+
+
+@pytest.mark.parametrize("spoiled", ["incomplete", "damaged"])
+def test_a_build_that_was_killed_and_lacks_something_is_deleted(library: Library, spoiled: str) -> None:
+    library.embed()
+    left = library.build()
+    if spoiled == "damaged":
+        library.damage(layout.bundle(left.index_id) + layout.BUNDLE_FAISS)
+    else:
+        store_video(library.catalogue, library.storage, "v3", seed=3)
+    made = library.publish()
+    assert stored_index_ids(library.storage) == [made.index_id]
+    assert [build.index_id for build in library.catalogue.index_builds()] == [made.index_id]
+
+
+def test_what_was_rolled_back_from_is_not_taken_for_the_build_of_a_killed_one(library: Library) -> None:
+    first, second, third = three_bundles(library)
+    publishing.roll_back(library.storage, library.catalogue, first)
+    fourth = library.publish().index_id
+    assert stored_index_ids(library.storage) == [first, second, third, fourth]
+
+
+def test_who_was_killed_between_moving_the_pointer_and_noting_it_is_made_up_for(library: Library) -> None:
+    library.embed()
+    build = library.build()
+    move_pointer(library.storage, build.index_id, current_index_id(library.storage)[1])
+    assert library.build().published_at is not None
+    assert publishing.publish(build.index_id, library.catalogue, library.storage) is False
+    assert library.catalogue.index_builds()[0].published_at is not None
 
 
 def test_a_damaged_bundle_is_not_published(library: Library) -> None:
@@ -236,13 +316,13 @@ def test_a_damaged_bundle_is_not_published(library: Library) -> None:
     build = library.build()
     library.damage(layout.bundle(build.index_id) + layout.BUNDLE_ENCODER)
     with pytest.raises(IndexIncompatible):
-        indexing.publish(build.index_id, library.catalogue, library.storage)
+        publishing.publish(build.index_id, library.catalogue, library.storage)
     assert current(library) is None
 
 
 def test_an_unknown_bundle_is_not_published(library: Library) -> None:
     with pytest.raises(NoIndex):
-        indexing.publish("20260131T120000000000Z-0000", library.catalogue, library.storage)
+        publishing.publish("20260131T120000000000Z-0000", library.catalogue, library.storage)
 
 
 # ---- roll back and clean
@@ -259,29 +339,29 @@ def three_bundles(library: Library) -> list[str]:
 def test_rolls_back_one_at_a_time_or_to_any(library: Library) -> None:
     first, second, third = three_bundles(library)
     assert current(library) == third
-    assert indexing.roll_back(library.storage, library.catalogue) == second
-    assert indexing.roll_back(library.storage, library.catalogue) == current(library) == first
+    assert publishing.roll_back(library.storage, library.catalogue) == second
+    assert publishing.roll_back(library.storage, library.catalogue) == current(library) == first
     with pytest.raises(NoIndex, match="no older index"):
-        indexing.roll_back(library.storage, library.catalogue)
-    assert indexing.roll_back(library.storage, library.catalogue, third) == current(library) == third
+        publishing.roll_back(library.storage, library.catalogue)
+    assert publishing.roll_back(library.storage, library.catalogue, third) == current(library) == third
 
 
 def test_does_not_roll_back_to_a_damaged_bundle(library: Library) -> None:
     _, second, third = three_bundles(library)
     library.damage(layout.bundle(second) + layout.BUNDLE_FAISS)
     with pytest.raises(IndexIncompatible):
-        indexing.roll_back(library.storage, library.catalogue)
+        publishing.roll_back(library.storage, library.catalogue)
     assert current(library) == third
 
 
 def test_does_not_roll_back_before_the_first(library: Library) -> None:
     with pytest.raises(NoIndex):
-        indexing.roll_back(library.storage, library.catalogue)
+        publishing.roll_back(library.storage, library.catalogue)
 
 
 def test_the_next_build_after_a_roll_back_holds_everything(library: Library) -> None:
     first, _, _ = three_bundles(library)
-    indexing.roll_back(library.storage, library.catalogue, first)
+    publishing.roll_back(library.storage, library.catalogue, first)
     build = library.publish()
     assert current(library) == build.index_id
     assert library.videos_of(build.index_id) == ["v0", "v1", "v2", "v3", "v4"]
@@ -290,22 +370,22 @@ def test_the_next_build_after_a_roll_back_holds_everything(library: Library) -> 
 def test_keeps_the_newest_bundles_and_the_published_one(library: Library) -> None:
     first, second, third = three_bundles(library)
     few = library.settings.model_copy(update={"bundles_kept": 1})
-    indexing.roll_back(library.storage, library.catalogue, first)
-    assert indexing.clean(library.storage, library.catalogue, few) == [layout.bundle(second)]
+    publishing.roll_back(library.storage, library.catalogue, first)
+    assert publishing.clean(library.storage, library.catalogue, few) == [layout.bundle(second)]
     assert stored_index_ids(library.storage) == [first, third]
     assert current(library) == first
-    assert indexing.clean(library.storage, library.catalogue, few) == []
+    assert publishing.clean(library.storage, library.catalogue, few) == []
 
 
 def test_cleans_what_dead_builds_left(library: Library) -> None:
     library.publish()
-    for index_id in ("20200131T120000000000Z-0000", "29990131T120000000000Z-0000", "somebody's"):
+    dead = ["20200131T120000000000Z-0000", "29990131T120000000000Z-0000"]
+    for index_id in (*dead, "somebody's"):
         folder = library.storage.root / layout.bundle(index_id)
         folder.mkdir()
         (folder / layout.BUNDLE_FAISS).write_bytes(b"half")
-    assert indexing.clean(library.storage, library.catalogue, library.settings) == [
-        layout.bundle("20200131T120000000000Z-0000")
-    ]
+    cleaned = publishing.clean(library.storage, library.catalogue, library.settings)
+    assert cleaned == [layout.bundle(index_id) for index_id in dead]
 
 
 def test_keeps_embeddings_where_the_champion_is_unknown(library: Library, tmp_path: Path) -> None:
@@ -313,7 +393,7 @@ def test_keeps_embeddings_where_the_champion_is_unknown(library: Library, tmp_pa
     second = replace(library, encoder_file=write_thumbnail_encoder(tmp_path / "second.onnx", cells=8))
     second.publish("2")
     few = library.settings.model_copy(update={"bundles_kept": 1})
-    cleaned = indexing.clean(library.storage, library.catalogue, few)
+    cleaned = publishing.clean(library.storage, library.catalogue, few)
     assert [path for path in cleaned if path.startswith(layout.EMBEDDINGS)] == []
     assert library.storage.list(layout.embeddings_of("1"))
 

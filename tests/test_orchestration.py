@@ -125,6 +125,68 @@ def test_skipped_tasks_leave_the_dag_run_green():
     assert failures.report_failures({"ti": task, "task": task})
 
 
+# ---- beside `framesearch run`
+
+
+@pytest.fixture
+def home_in_use(own_home, empty_database: Path):
+    """A home with four videos, and one model version that somebody trains while the DAG is about to."""
+    import shutil
+
+    from training_fixtures import stored_home
+
+    (own_home.home / "mlflow").mkdir(parents=True)
+    shutil.copy(empty_database, own_home.home / "mlflow")
+    stored_home(own_home.home)
+    return own_home
+
+
+def test_the_dag_takes_what_a_run_trained_meanwhile(home_in_use, monkeypatch: pytest.MonkeyPatch):
+    from training_fixtures import register_version
+
+    from framesearch.registry import Registry
+    from framesearch.settings import settings
+    from orchestration import retraining
+
+    monkeypatch.setenv("FRAMESEARCH_ENCODER_FAMILY", "convolutional")
+    settings.cache_clear()
+    params = {"family": None, "minutes": None, "teacher": None, "force": False}
+    plan = retraining.plan_training(params, {})
+    version = register_version(Registry(settings()), frames=96, family="convolutional")
+    assert retraining.train_challenger(plan)["model_version"] == version
+    monkeypatch.setattr(retraining, "train", lambda *_, **__: pytest.fail("trains"))
+    for other in ({"force": True}, {"family": "contrastive"}, {"teacher": "1"}):  # somebody asked for something else
+        with pytest.raises(pytest.fail.Exception, match="trains"):
+            retraining.train_challenger({**plan, **other})
+    with pytest.raises(pytest.fail.Exception, match="trains"):  # a training of before the plan says nothing
+        retraining.train_challenger(retraining.plan_training(params, {}))
+
+
+def test_the_dag_publishes_what_is_left_where_a_run_was_quicker(home_in_use):
+    from stored_frames import store_video
+    from training_fixtures import register_version
+
+    from framesearch import publishing
+    from framesearch.bundle import current_index_id, stored_index_ids
+    from framesearch.registry import Registry
+    from framesearch.storage import open_storage
+    from orchestration import rebuilding
+
+    registry, catalogue, storage = Registry(home_in_use), open_catalogue(home_in_use), open_storage(home_in_use)
+    registry.promote(register_version(registry, frames=96), "first")
+    champion = rebuilding.find_champion()
+    rebuilding.embed_videos([video.video_id for video in catalogue.videos()], champion)
+    built = rebuilding.build_index(champion, {})
+    store_video(catalogue, storage, "newcomer", seed=9, seconds=12)
+    rebuilding.embed_videos(["newcomer"], champion)
+    encoder_file = Path(champion["encoder_file"])
+    theirs, _ = publishing.update_index("1", encoder_file, catalogue, storage, home_in_use)  # `framesearch run`
+    context = {"ti": TaskInstance()}
+    with pytest.raises(AirflowSkipException, match=f"index {theirs.index_id} is published already"):
+        list(rebuilding.publish_index(built, context))
+    assert stored_index_ids(storage) == [theirs.index_id] == [current_index_id(storage)[0]]
+
+
 # ---- labels
 
 
@@ -167,5 +229,24 @@ def test_the_plugin_puts_mlflow_and_the_page_into_the_navigation(tmp_path: Path)
     views, problems = json.loads(told.splitlines()[-1])
     assert problems == {}  # of the packages beside it, none is run as a plugin
     assert [view["name"] for view in views] == ["MLflow", "Search page"]
+    assert views[0]["href"].endswith("/#/models/frame-encoder?workflowType=machine_learning")
     assert views[1]["href"].endswith(":9999")
     assert "0.0.0.0" not in views[1]["href"]  # no browser finds that
+
+
+def test_odd_names_of_playlists_cost_the_others_nothing() -> None:
+    from orchestration import ingesting
+
+    odd = [
+        "file://[bad",
+        "/films/\0",
+        "x" * 5000,
+        "\ud800",
+        "https://site.example/\udcff",
+        "  ",
+        "https://site.example/a",
+    ]
+    named = ingesting.playlists_to_list({"playlists": odd})
+    assert len(named) == len(odd) - 1
+    assert named[-1] == "https://site.example/a"
+    "".join(named).encode()

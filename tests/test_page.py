@@ -27,7 +27,7 @@ from streamlit.testing.v1 import AppTest
 from framesearch import layout
 from framesearch.bundle import IndexedVideo
 from inference_front import library as front
-from inference_front.library import player_address
+from inference_front.library import local_file, player_address
 
 APP = Path(__file__).parents[1] / "inference_front" / "app.py"
 
@@ -199,6 +199,25 @@ def test_plays_local_files_that_browsers_know(name: str, plays: bool, tmp_path: 
     video = IndexedVideo("a b/c", "title", str(tmp_path / name), 1.0)
     address = player_address(video, "http://127.0.0.1:8501/?q=1")
     assert address == ("http://127.0.0.1:8501/library/video/a%20b%2Fc" if plays else None)
+
+
+def test_plays_no_file_that_a_link_leads_to(tmp_path: Path) -> None:
+    (tmp_path / "secret.mp4").write_bytes(b"video")
+    (tmp_path / "library").mkdir()
+    link = tmp_path / "library" / "film.mp4"
+    link.symlink_to(tmp_path / "secret.mp4")
+    (tmp_path / "library" / "folder").symlink_to(tmp_path)
+    for path in (link, tmp_path / "library" / "folder" / "secret.mp4", tmp_path / "library" / ".." / "secret.mp4"):
+        assert local_file(IndexedVideo("id", "title", str(path), 1.0)) is None
+        assert player_address(IndexedVideo("id", "title", str(path), 1.0), "http://127.0.0.1:8501/") is None
+
+
+def test_plays_a_file_whose_name_is_no_text(tmp_path: Path) -> None:
+    file = tmp_path / os.fsdecode(b"caf\xe9.mp4")
+    file.write_bytes(b"video")
+    video = IndexedVideo("film", "caf\ufffd", file.as_uri(), 1.0)
+    assert local_file(video) == file
+    assert player_address(video, "http://127.0.0.1:8501/") == "http://127.0.0.1:8501/library/video/film"
 
 
 # ---- the real page in a real browser

@@ -8,7 +8,7 @@ import pytest
 from generated_videos import draw_video
 from training_fixtures import register_version
 
-from framesearch import embedding, layout
+from framesearch import embedding, ingest, layout
 from framesearch.catalogue import open_catalogue
 from framesearch.errors import TrainingFailed
 from framesearch.lookup import Finder
@@ -97,6 +97,53 @@ def test_a_playlist_that_cannot_be_listed_costs_no_other(with_champion: Settings
     assert (report.listed, report.extracted, report.published) == (1, 2, True)
     assert len(report.problems) == 1
     assert "absent" in report.problems[0]
+
+
+def test_an_error_that_nobody_foresaw_costs_one_member_and_is_named(
+    with_champion: Settings, films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever a site, a decoder or a disk may raise: the members' errors are what is stood in for."""
+    bad_list = tmp_path / "bad list"
+    bad_list.mkdir()
+    list_playlist, download, embed = ingest.list_playlist, ingest.VideoFile, embedding.embed_video
+
+    def lists(url: str, *rest: object) -> object:
+        if url == str(bad_list):
+            raise RecursionError("an extractor's")
+        return list_playlist(url, *rest)
+
+    def opens(file: Path, **options: object) -> object:
+        if "film [0]" in file.name:
+            raise ZeroDivisionError("a decoder's")
+        return download(file, **options)
+
+    def embeds(video_id: str, *rest: object) -> object:
+        if "third" in video_id:
+            raise MemoryError("an encoder's")
+        return embed(video_id, *rest)
+
+    monkeypatch.setattr(ingest, "list_playlist", lists)
+    monkeypatch.setattr(ingest, "VideoFile", opens)
+    monkeypatch.setattr(embedding, "embed_video", embeds)
+    draw_video(films / "third.mp4", duration_s=4, seed=7)
+    report = run(with_champion, bad_list, films)
+    assert (report.listed, report.extracted, report.embedded, report.published) == (1, 2, 1, True)
+    assert report.left_out["film [0]"] == "ZeroDivisionError: a decoder's"
+    assert report.left_out["third"] == "MemoryError: an encoder's"
+    assert sorted(report.problems) == sorted(
+        [
+            f"{bad_list} could not be listed: RecursionError: an extractor's",
+            "film [0]: ZeroDivisionError: a decoder's",
+            "third: MemoryError: an encoder's",
+        ]
+    )
+
+
+def test_two_left_out_of_one_title_are_told_apart(with_champion: Settings, tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "broken.mp4").write_bytes(b"no video at all")
+    assert len(run(with_champion, tmp_path / "one", tmp_path / "other").left_out) == 2
 
 
 def test_damaged_frames_cost_one_video(with_champion: Settings, films: Path, monkeypatch: pytest.MonkeyPatch) -> None:

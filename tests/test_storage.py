@@ -3,7 +3,6 @@
 import errno
 import multiprocessing
 import os
-import shutil
 import signal
 from pathlib import Path
 
@@ -47,7 +46,7 @@ def test_a_full_disk_leaves_nothing_under_the_name(fresh_storage: FolderStorage,
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(shutil, "move", full)  # the disk is what is stood in for
+    monkeypatch.setattr(os, "link", full)  # the disk is what is stood in for
     with pytest.raises(StorageFull, match="FRAMESEARCH_HOME"):
         fresh_storage.create("frames/a.parquet", source)
     assert fresh_storage.list("frames/") == []
@@ -124,6 +123,23 @@ def test_of_racing_writers_exactly_one_wins(fresh_storage: FolderStorage):
     with fresh_storage.open("frames/raced") as file:
         assert len(set(file.read_bytes())) == 1
     assert fresh_storage.list("frames/") == ["frames/raced"]
+
+
+def test_scratch_on_another_disk_is_copied_whole(fresh_storage: FolderStorage, source: Path, monkeypatch):
+    real = os.link
+
+    def link(one: Path, other: Path) -> None:
+        if not one.is_relative_to(fresh_storage.root):  # another disk is what is stood in for
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        real(one, other)
+
+    content = source.read_bytes()
+    monkeypatch.setattr(os, "link", link)
+    assert fresh_storage.create("frames/a.parquet", source) is True
+    with fresh_storage.open("frames/a.parquet") as file:
+        assert file.read_bytes() == content
+    assert not source.exists()
+    assert [path.name for path in (fresh_storage.root / "incoming").iterdir()] == [".lock"]
 
 
 def test_scratch_is_gone_afterwards_whatever_happens(fresh_storage: FolderStorage):

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 from stored_frames import store_video
@@ -14,6 +15,7 @@ from framesearch.catalogue import open_catalogue
 from framesearch.encoder import Encoder
 from framesearch.errors import InvalidSetting, NotEnoughFrames, RegistryUnreachable, TrainingFailed
 from framesearch.registry import Registry
+from framesearch.retraining import growth_since
 from framesearch.settings import Settings
 from framesearch.storage import open_storage
 
@@ -91,14 +93,14 @@ def test_a_killed_parent_leaves_no_training_and_no_running_run(fresh_registry, t
         assert [entry for entry in settings.scratch.iterdir() if entry.is_dir()] == [folder]
 
 
-def test_growth_is_of_index_frames_since_the_champion_was_trained(fresh_registry):
+def test_growth_is_of_index_frames_since_a_version_was_trained(fresh_registry):
     settings = stored_home(fresh_registry.home)
     catalogue = open_catalogue(settings)
-    assert trainer.growth_since_champion(catalogue, fresh_registry) == float("inf")
-    fresh_registry.promote(register_version(fresh_registry, frames=96), "first")
-    assert trainer.growth_since_champion(catalogue, fresh_registry) == 0.0
+    version = fresh_registry.version(register_version(fresh_registry, frames=96))
+    assert growth_since(version, catalogue) == 0.0
     store_video(catalogue, open_storage(settings), "newcomer", seed=9, seconds=12)
-    assert trainer.growth_since_champion(catalogue, fresh_registry) == 0.25
+    assert growth_since(version, catalogue) == 0.25
+    assert growth_since(replace(version, catalogue_frames=0), catalogue) == float("inf")
 
 
 def test_the_child_gets_exactly_these_settings(tmp_path, monkeypatch):

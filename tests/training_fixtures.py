@@ -77,7 +77,12 @@ def free_port() -> int:
 
 
 def register_version(
-    registry: Registry, *, verdict: str = registered.BETTER, judged_against: str | None = None, frames: int = 100
+    registry: Registry,
+    *,
+    verdict: str = registered.BETTER,
+    judged_against: str | None = None,
+    frames: int = 100,
+    family: str = "thumbnail",
 ) -> str:
     """Register a model version with a real (thumbnail) encoder, as a training would; its number."""
     from thumbnail_encoder import write_thumbnail_encoder  # onnx takes a second, and conftest imports this module
@@ -100,7 +105,7 @@ def register_version(
         model_id=model.model_id,
         description="Made by hand.",
         tags={
-            registered.FAMILY: "thumbnail",
+            registered.FAMILY: family,
             registered.VERDICT: verdict,
             registered.REASON: "R1 .500",
             registered.JUDGED_AGAINST: judged_against or registered.NO_CHAMPION,

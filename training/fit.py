@@ -69,8 +69,9 @@ def fit(
 ) -> Fit:
     """Train the model in place.
 
-    The learning rate warms up, then falls to 0 by a cosine over the planned steps; where the machine is slower than
-    planned it falls with the clock instead, so that a training always ends annealed and within its minutes. Only where
+    The learning rate warms up, then falls to 0 by a cosine over the planned steps; where the machine is too slow for
+    all of them it falls with the clock instead, so that a training always ends annealed and within its minutes. Where
+    all fit, the same frames give the same weights, to the bit, however fast the machine. Only where
     the machine is so busy that not even `MIN_STEPS` fit, they are done all the same, for at most `OVERTIME` times the
     minutes.
 
@@ -109,8 +110,11 @@ def fit(
                 log.info("%.3g minutes are over after %d steps: going on to the %dth", minutes, number, floor)
             in_time = number > TIMED_STEPS and result.planned_steps > floor  # more than the least fits, as far as known
             allowed_s = bound_s if number >= floor or in_time else OVERTIME * bound_s
-            progress = max(number / result.planned_steps, elapsed / max(1e-9, allowed_s - reserve_s))
-            if progress >= 1.0 and number > 0:
+            progress = number / result.planned_steps
+            by_clock = elapsed / max(1e-9, allowed_s - reserve_s)
+            if result.planned_steps < result.wanted_steps:  # else there is time for all: the clock has no say
+                progress = max(progress, by_clock)
+            if max(progress, by_clock) >= 1.0 and number > 0:
                 break
             optimizer.learning_rate.assign(_rate(family, number, progress, result.planned_steps) * peak)
             for name, value in step(views, clean, taught).items():

@@ -2,8 +2,6 @@
 
 import contextlib
 import logging
-import os
-import socket
 import subprocess
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version as installed
@@ -11,6 +9,7 @@ from importlib.metadata import version as installed
 import mlflow
 from mlflow.entities import RunStatus
 
+from framesearch.orphans import end_orphans, this_process
 from framesearch.registry import Registry
 from framesearch.settings import CHECKOUT, Settings
 from framesearch.storage import Storage
@@ -19,8 +18,6 @@ from training.verdict import Judgement
 
 log = logging.getLogger(__name__)
 
-HOST, PROCESS = "framesearch.host", "framesearch.process"  # tags: who works, to tell a dead run from a living one
-
 
 def open_experiment(settings: Settings) -> tuple[Registry, str]:
     """The registry and its experiment, with mlflow's own calls pointed there and dead runs marked as such."""
@@ -28,7 +25,7 @@ def open_experiment(settings: Settings) -> tuple[Registry, str]:
     mlflow.set_tracking_uri(settings.mlflow)
     mlflow.set_registry_uri(settings.mlflow)
     experiment_id = registry.experiment_id()
-    _end_orphans(registry, experiment_id)
+    end_orphans(registry, experiment_id)
     return registry, experiment_id
 
 
@@ -37,8 +34,7 @@ def run(experiment_id: str, name: str, tags: Mapping[str, str]) -> Iterator[str]
     """A run that ends as FINISHED, FAILED, or KILLED where it was told to stop; its id."""
     known = {
         "framesearch.version": installed("framesearch"),
-        HOST: socket.gethostname(),
-        PROCESS: str(os.getpid()),
+        **this_process(),
         **_git_commit(),
     }
     started = mlflow.start_run(experiment_id=experiment_id, run_name=name, tags={**known, **tags})
@@ -64,26 +60,6 @@ def log_judgement(judgement: Judgement, storage: Storage) -> None:
     recall = pictures.recall_by_transform(judgement.marks, judgement.champion_marks, called)
     mlflow.log_figure(recall, "pictures/recall_by_transform.png")
     mlflow.log_figure(pictures.answer_sheet(judgement.exam, judgement.marks, storage), "pictures/answers.png")
-
-
-def _end_orphans(registry: Registry, experiment_id: str) -> None:
-    """Mark as killed the runs whose process on this machine died without a chance to say so."""
-    for orphan in registry.client.search_runs([experiment_id], "attributes.status = 'RUNNING'"):
-        if orphan.data.tags.get(HOST) == socket.gethostname() and not _lives(orphan.data.tags.get(PROCESS, "")):
-            log.warning("MLflow run %s: its training died; marked as killed", orphan.info.run_id)
-            registry.client.set_terminated(orphan.info.run_id, RunStatus.to_string(RunStatus.KILLED))
-
-
-def _lives(process: str) -> bool:
-    if not process.isdigit():
-        return True  # not ours to judge
-    try:
-        os.kill(int(process), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _git_commit() -> dict[str, str]:

@@ -164,6 +164,11 @@ def new_index_id(now: datetime) -> str:
     return f"{now.astimezone(UTC):%Y%m%dT%H%M%S%fZ}-{secrets.token_hex(2)}"
 
 
+def is_index_id(name: str) -> bool:
+    """Whether a folder of this name is a bundle's."""
+    return _INDEX_ID.fullmatch(name) is not None
+
+
 def built_at(index_id: str) -> datetime:
     """The time in a bundle's name.
 
@@ -242,6 +247,12 @@ def store(folder: Path, index_id: str, storage: Storage) -> None:
     """Move a written bundle into storage, the card last. The files are consumed."""
     for part in (*PARTS, layout.BUNDLE_CARD):
         storage.create(layout.bundle(index_id) + part, folder / part)
+
+
+def delete_bundle(storage: Storage, index_id: str) -> None:
+    """Delete a bundle, the card first: half deleted it is no bundle any more."""
+    storage.delete(layout.bundle(index_id) + layout.BUNDLE_CARD)
+    storage.delete(layout.bundle(index_id))
 
 
 # ---- reading

@@ -1,4 +1,4 @@
-"""From embeddings to a published index: build, check, publish, roll back, clean.
+"""From embeddings to an index bundle: built, checked and stored, not yet published (see `publishing`).
 
 A new bundle starts from the published one and takes in only the
 videos that one lacks, so that adding a video costs about the same however large the catalogue is.
@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from framesearch.bundle import (
     IndexedVideo,
     built_at,
     current_index_id,
-    move_pointer,
+    delete_bundle,
     new_index_id,
     open_bundle,
     open_folder,
@@ -42,12 +42,10 @@ from framesearch.errors import (
     NothingToIndex,
     NotStored,
     ObjectDamaged,
-    PointerMoved,
 )
 from framesearch.images.pixels import decode_jpeg
 from framesearch.index import TRAINING_ROWS, FrameIndex, type_for
 from framesearch.records import IndexBuild
-from framesearch.removal import clear_removed, outdated_bundles
 from framesearch.settings import Settings
 from framesearch.storage import Storage
 from framesearch.tables import FEATURE
@@ -61,7 +59,6 @@ CALIBRATION_S = 60.0  # at most, of a build
 CHECKED_ROWS = 64
 CHECKED_SIMILARITY = 0.98  # of a stored frame, embedded again, with its own row: quantisation costs less
 CHECKED_SHARE = 0.95
-ABANDONED = timedelta(days=1)  # an incomplete bundle of this age is of a build that died
 
 
 # ---- build
@@ -91,7 +88,9 @@ def build_index(
 
     It starts from the published bundle where that has the same encoder and an index type that still fits, and adds
     what is missing. Videos gone upstream stay searchable. Those whose files were replaced leave: then it starts anew,
-    since rows can't be taken out.
+    since rows can't be taken out. A bundle that an earlier build stored and did not come to publish is the build's
+    where it holds everything, and deleted where it does not. Whoever calls holds the lock `locks.INDEX`: nobody else is
+    about to publish.
 
     Returns:
         The new build, its `published_at` None; or the published one, its `published_at` set, where that already holds
@@ -109,16 +108,31 @@ def build_index(
         video.video_id: IndexedVideo(video.video_id, video.title, video.url, video.duration_s)
         for video in catalogue.videos()
     }
-    known = {} if base is None else {video.video_id: video for video in base.videos}
-    replaced = known.keys() & set(catalogue.removed_videos())
     embedded = {layout.video_id_of(path) for path in storage.list(layout.embeddings_of(model_version))}
     source = _Embedded(model_version, encoder.dimension, storage)
-    added = source.readable([id_ for id_ in listed if id_ in embedded and id_ not in known])
-    up_to_date = not added and not replaced and all(listed.get(id_, video) == video for id_, video in known.items())
-    if base is not None and up_to_date:
+    wanted = [id_ for id_ in listed if id_ in embedded]
+    removed = set(catalogue.removed_videos())
+
+    def missing(bundle: Bundle | None) -> dict[str, int]:
+        held = set() if bundle is None else {video.video_id for video in bundle.videos}
+        return source.readable([id_ for id_ in wanted if id_ not in held])
+
+    def up_to_date(bundle: Bundle) -> bool:
+        changed = any(id_ in removed or listed.get(id_, video) != video for id_, video in _by_id(bundle).items())
+        return not changed and not missing(bundle)
+
+    if base is not None and up_to_date(base):
         log.info("index %s already holds all %d videos", base.card.index_id, len(base.videos))
         return _build_of(base.card, published_at=_published_at(base.card.index_id, catalogue))
-    if replaced:
+    for index_id in unpublished(storage, catalogue):
+        left = _left(storage, index_id, base_id, model_version, encoder.digest)
+        if left is not None and up_to_date(left):
+            log.info("index %s was built before and not published: it holds all %d videos", index_id, len(left.videos))
+            return _noted(_build_of(left.card), catalogue)
+        discard(index_id, storage, catalogue)
+    added = missing(base)
+    known = {} if base is None else _by_id(base)
+    if replaced := removed.intersection(known):
         log.info("%d videos of index %s were replaced: built from scratch", len(replaced), base_id)
         added = source.readable([id_ for id_ in known if id_ not in replaced]) | added
         base = None
@@ -129,8 +143,7 @@ def build_index(
         card = replace(card, calibration=_calibration(bundle, base, storage, settings))
         write_card(folder, card)
         store(folder, card.index_id, storage)
-    build = _build_of(card)
-    catalogue.add_index_build(build)
+    build = _noted(_build_of(card), catalogue)
     log.info(
         "index %s built: %d rows of %d videos, %d of them new, %s, model v%s, %.1f s",
         card.index_id, card.rows, card.videos, len(added), card.index_type, model_version, time.monotonic() - started,
@@ -152,6 +165,49 @@ def _base(storage: Storage, model_version: str, encoder_digest: str) -> tuple[st
     except (IndexIncompatible, NoIndex) as error:
         log.warning("the published index can't be extended, building from scratch: %s", error)
         return index_id, None
+
+
+def _by_id(bundle: Bundle) -> dict[str, IndexedVideo]:
+    return {video.video_id: video for video in bundle.videos}
+
+
+def unpublished(storage: Storage, catalogue: Catalogue) -> list[str]:
+    """The bundles, newest first, of builds that did not come to publish them: killed, or overtaken by another."""
+    try:
+        current, _ = current_index_id(storage)
+    except IndexIncompatible:
+        return []  # nobody knows which of them was published
+    noted = {build.index_id: build.published_at for build in catalogue.index_builds()}
+    newest_first = reversed(stored_index_ids(storage))
+    unknown = [index_id for index_id in newest_first if noted.get(index_id) is None and index_id != current]
+    # One older than the published bundle that the catalogue does not know may be from before the catalogue.
+    return [index_id for index_id in unknown if index_id in noted or current is None or index_id > current]
+
+
+def discard(index_id: str, storage: Storage, catalogue: Catalogue) -> None:
+    """Delete a bundle that was never published, and what the catalogue notes of it. Safe to repeat."""
+    catalogue.forget_index_build(index_id)
+    delete_bundle(storage, index_id)
+    log.info("index %s is deleted: it was never published, and another holds more", index_id)
+
+
+def _left(
+    storage: Storage, index_id: str, base_id: str | None, model_version: str, encoder_digest: str
+) -> Bundle | None:
+    """An unpublished bundle that may be published now, as far as its card says."""
+    try:
+        card = read_card(storage, index_id)
+        of_today = (card.base, card.model_version, card.encoder_digest) == (base_id, model_version, encoder_digest)
+        return open_bundle(storage, index_id) if of_today else None
+    except (IndexIncompatible, NoIndex) as error:
+        log.warning("%s", error)
+        return None
+
+
+def _noted(build: IndexBuild, catalogue: Catalogue) -> IndexBuild:
+    if all(known.index_id != build.index_id for known in catalogue.index_builds()):
+        catalogue.add_index_build(build)
+    return build
 
 
 def _published_at(index_id: str, catalogue: Catalogue) -> datetime:
@@ -344,118 +400,3 @@ def _calibration(bundle: Bundle, base: Bundle | None, storage: Storage, settings
             return before
     budget_s = min(CALIBRATION_S, 5 + card.rows / 50)
     return calibrate(bundle, storage, precision=settings.found_precision, budget_s=budget_s)
-
-
-# ---- publish
-
-
-def publish(index_id: str, catalogue: Catalogue, storage: Storage) -> bool:
-    """Move the pointer to a built bundle, so that pages pick it up. Safe to repeat.
-
-    Returns:
-        False where there was nothing to do: it is published already, or a newer one is.
-
-    Raises:
-        NoIndex: storage holds no such bundle.
-        IndexIncompatible: the bundle is damaged.
-        PointerMoved: another bundle was published since this one was built: build again, it will hold both.
-    """
-    try:
-        current, generation = current_index_id(storage)
-    except IndexIncompatible as error:
-        log.warning("%s", error)
-        current, generation = None, storage.read_pointer(layout.INDEX_POINTER)[1]
-    if current is not None and current >= index_id:
-        log.info("index %s is not published: %s is already", index_id, current)
-        return False
-    card = open_bundle(storage, index_id).card
-    if current is not None and current != card.base:
-        raise PointerMoved(f"index {index_id} was built upon {card.base}, but {current} is published now: build again")
-    move_pointer(storage, index_id, generation)
-    catalogue.mark_published(index_id, datetime.now(UTC))
-    log.info(
-        "index %s published: %d rows of %d videos, model v%s", index_id, card.rows, card.videos, card.model_version
-    )
-    return True
-
-
-def roll_back(storage: Storage, catalogue: Catalogue, index_id: str | None = None) -> str:
-    """Move the pointer back to the bundle built before the published one, or to any that is still stored.
-
-    Returns:
-        The id of the bundle now published.
-
-    Raises:
-        NoIndex: there is no such bundle, or none older.
-        IndexIncompatible: the bundle is damaged; the pointer stays.
-        PointerMoved: somebody published at the same moment.
-    """
-    generation = storage.read_pointer(layout.INDEX_POINTER)[1]
-    if index_id is None:
-        current, generation = current_index_id(storage)
-        older = [stored for stored in stored_index_ids(storage) if current is not None and stored < current]
-        if not older:
-            raise NoIndex("there is no older index to go back to: `framesearch index list` names those there are")
-        index_id = older[-1]
-    card = open_bundle(storage, index_id).card
-    move_pointer(storage, index_id, generation)
-    catalogue.mark_published(index_id, datetime.now(UTC))
-    log.info("index rolled back to %s: %d rows of %d videos", index_id, card.rows, card.videos)
-    return index_id
-
-
-def clean(storage: Storage, catalogue: Catalogue, settings: Settings) -> list[str]:
-    """Delete what no roll-back needs: bundles beyond the newest `bundles_kept` and the published one, bundles that a
-    dead build left incomplete, embeddings of model versions that neither a kept bundle nor the champion uses, and
-    what is left of videos whose files were replaced: older bundles that hold them, and their frames.
-
-    Returns:
-        The storage prefixes that were deleted.
-    """
-    current, _ = current_index_id(storage)
-    stored = stored_index_ids(storage)
-    outdated = outdated_bundles(catalogue.removed_videos(), current, storage)
-    kept = {*stored[-settings.bundles_kept :], *([current] if current else [])}.difference(outdated)
-    gone = [layout.bundle(index_id) for index_id in stored if index_id not in kept]
-    gone += _abandoned(storage, set(stored))
-    gone += _unused_embeddings(storage, kept, settings)
-    for prefix in gone:
-        # The card goes first: a bundle half deleted is then no bundle.
-        storage.delete(prefix + layout.BUNDLE_CARD)
-        storage.delete(prefix)
-    if gone:
-        log.info("storage cleaned: %s", ", ".join(gone))
-    return gone + clear_removed(catalogue, storage, current)
-
-
-def _abandoned(storage: Storage, complete: set[str]) -> list[str]:
-    found = []
-    folders = {
-        path.removeprefix(layout.INDEX).partition("/")[0] for path in storage.list(layout.INDEX) if path.count("/") > 1
-    }
-    for index_id in sorted(folders - complete):
-        try:
-            old = datetime.now(UTC) - built_at(index_id) > ABANDONED
-        except ValueError:
-            continue  # not a bundle of ours
-        if old:
-            found.append(layout.bundle(index_id))
-    return found
-
-
-def _unused_embeddings(storage: Storage, kept: set[str], settings: Settings) -> list[str]:
-    versions = {
-        path.removeprefix(layout.EMBEDDINGS).partition("/")[0].removeprefix("v")
-        for path in storage.list(layout.EMBEDDINGS)
-    }
-    try:
-        unused = versions - {read_card(storage, index_id).model_version for index_id in kept}
-        if not unused or not kept:
-            return []
-        from framesearch.registry import Registry  # loads mlflow, which takes seconds: only when there is a question
-
-        champion = Registry(settings).champion().version
-    except FramesearchError as error:
-        log.warning("embeddings are not cleaned this time: %s", error)
-        return []
-    return [layout.embeddings_of(version) for version in sorted(unused - {champion})]

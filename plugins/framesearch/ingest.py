@@ -9,23 +9,22 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from framesearch import layout
+from framesearch import layout, locks
 from framesearch.catalogue import Catalogue
 from framesearch.errors import (
+    FramesearchError,
     NoVideo,
     ObjectDamaged,
-    PlaylistUnavailable,
-    PlaylistUnreachable,
     StorageFull,
     VideoNotYet,
     VideoUnavailable,
 )
 from framesearch.images.pixels import encode_jpeg, quality
-from framesearch.records import FrameCounts, FrameRole, ListingDiff, Reason, Video
+from framesearch.records import FrameCounts, FrameRole, ListingDiff, Reason, Video, VideoStatus
 from framesearch.removal import clear_videos
 from framesearch.sampling import Sampler
 from framesearch.settings import Settings
-from framesearch.sources.addresses import local_path, normalise, readable
+from framesearch.sources.addresses import is_local, local_path, normalise, readable
 from framesearch.sources.downloads import Progress, download
 from framesearch.sources.file_versions import file_version, listed_file
 from framesearch.sources.playlists import list_playlist
@@ -47,19 +46,18 @@ def discover(url: str, catalogue: Catalogue, settings: Settings, limit: int | No
         limit: read at most so many videos of it.
 
     Raises:
-        PlaylistUnavailable, PlaylistUnreachable: it can't be listed, for whatever reason; the catalogue notes why and
-            keeps its videos.
+        PlaylistUnavailable, PlaylistUnreachable: it can't be listed; the catalogue notes why and keeps its videos, as
+            it does where anything else is raised that nobody foresaw.
     """
     now = datetime.now(UTC)
     try:
-        listing = list_playlist(url, settings, limit, catalogue.file_versions())
+        versions = catalogue.file_versions() if is_local(normalise(url)) else {}
+        listing = list_playlist(url, settings, limit, versions)
     except Exception as error:
-        foreseen = isinstance(error, PlaylistUnavailable | PlaylistUnreachable)
-        told = error if foreseen else f"playlist {readable(url)} can't be listed: {_named(error)}"
+        foreseen = isinstance(error, FramesearchError)
+        told = str(error) if foreseen else f"playlist {readable(url)} could not be listed: {_named(error)}"
         catalogue.record_playlist_error(normalise(url), safe_text(told, _LONGEST_MESSAGE), now)
-        if foreseen:
-            raise
-        raise PlaylistUnreachable(told) from error
+        raise
     diff = catalogue.record_listing(listing, now)
     counts = len(diff.new), len(diff.vanished), len(diff.returned), len(diff.replaced), len(diff.moved)
     log.info(
@@ -78,7 +76,8 @@ def extract_video(
         VideoUnavailable: it can't be had, for good; marked so.
         VideoNotYet: it can't be had now; the next attempt is noted, up to `settings.max_attempts` of them.
         StorageFull: no space left; nothing half-written is kept, the video is tried again later.
-        OSError: storage can't be used; the video is tried again later.
+        OSError: storage can't be used; the video is tried again later. So it is where anything else is raised that
+            nobody foresaw.
     """
     started = time.monotonic()
     video = catalogue.video(video_id)
@@ -112,16 +111,52 @@ def extract_video(
         if full is error:
             raise
         raise full from error
-    except Exception as error:  # whatever a stranger's file or site brought about, the other videos go on
-        refusal = VideoNotYet(f"video {readable(video.url)} can't be read: {_named(error)}", Reason.UNKNOWN)
-        _note_failure(catalogue, video, refusal, refusal.reason, None, settings)
-        raise refusal from error
+    except Exception as error:  # that nobody foresaw: noted, so that the video is not tried for ever
+        _note_failure(catalogue, video, error, Reason.UNKNOWN, None, settings)
+        raise
     log.info(
         "video %s: %d frames and %d probe frames of %.1f s stored in %.1f s%s",
         *(video_id, counts.index_frames, counts.probe_frames, counts.duration_s, time.monotonic() - started),
         f", {counts.shortfall}" if counts.shortfall else "",
     )
     return counts
+
+
+def extract_once(
+    known: Video, catalogue: Catalogue, storage: Storage, settings: Settings, holder: str
+) -> tuple[FrameCounts, bool]:
+    """`extract_video`, one process at a time: what came of another's attempt meanwhile is taken as it is.
+
+    Else both would fetch it, and where it fails two attempts would be counted; or the second one's failure would be
+    noted of a video whose frames the first one stored.
+
+    Args:
+        known: the video as it was when it was found to be due.
+        holder: what others are told that they wait for.
+
+    Returns:
+        The counts, and whether the frames were extracted here.
+
+    Raises:
+        VideoUnavailable, VideoNotYet: also where another found that out meanwhile; it is not noted again.
+    """
+    with locks.held(locks.extraction(known.video_id), settings, holder):
+        try:
+            video = catalogue.video(known.video_id)
+        except NoVideo as error:
+            raise VideoNotYet(f"{known.title} was replaced", Reason.UNFINISHED) from error
+        if _attempts(video) == _attempts(known):
+            return extract_video(known.video_id, catalogue, storage, settings), True
+    told = video.detail or f"{video.title}: {video.reason}"
+    if video.status is VideoStatus.UNAVAILABLE:
+        raise VideoUnavailable(told, video.reason or Reason.UNKNOWN)
+    if video.status is VideoStatus.FAILED:
+        raise VideoNotYet(told, video.reason or Reason.UNKNOWN, video.next_attempt_at)
+    return FrameCounts(video.index_frames, video.probe_frames, video.duration_s or 0.0, video.detail), False
+
+
+def _attempts(video: Video) -> tuple[object, ...]:
+    return video.status, video.attempts, video.next_attempt_at, video.ready_at
 
 
 def _stored_counts(storage: Storage, video: Video) -> FrameCounts | None:
@@ -239,10 +274,8 @@ def extract_frames(source: Path, target: Path, video_id: str, settings: Settings
 
 
 def _named(error: Exception) -> str:
-    """An error that nobody foresaw, in one line."""
-    name = safe_text(f"{type(error).__name__}: {error}", _LONGEST_MESSAGE).removesuffix(":")
-    log.error("%s", name, exc_info=error)
-    return name
+    """What an error says; the name of one that nobody foresaw, too."""
+    return str(error) if isinstance(error, FramesearchError) else f"{type(error).__name__}: {error}"
 
 
 def _note_failure(
@@ -255,4 +288,4 @@ def _note_failure(
     elif retry_at is None:
         retry_at = now + timedelta(minutes=settings.retry_after_minutes * 2 ** min(attempts, 10))
     with suppress(NoVideo):  # it was replaced meanwhile
-        catalogue.mark_failed(video.video_id, reason, safe_text(error, _LONGEST_MESSAGE), now, retry_at)
+        catalogue.mark_failed(video.video_id, reason, safe_text(_named(error), _LONGEST_MESSAGE), now, retry_at)

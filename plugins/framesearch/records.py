@@ -102,6 +102,7 @@ class ListingDiff:
     returned: tuple[str, ...]  # vanished before, listed again
     replaced: tuple[str, ...] = ()  # new videos in the place of others: their files hold something else now
     moved: tuple[str, ...] = ()  # their files have other names now
+    note: str | None = None  # what the listing left out, see `PlaylistListing`
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,15 +10,14 @@ import hashlib
 import json
 import logging
 import os
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
 
+from framesearch.disk import scratch_folder
 from framesearch.errors import (
     ChallengerNotBetter,
     ChampionMoved,
@@ -27,6 +26,8 @@ from framesearch.errors import (
     NoModelVersion,
     RegistryUnreachable,
 )
+from framesearch.mlflow_database import make_database
+from framesearch.mlflow_pages import EXPERIMENT, MODEL, present, run_page
 from framesearch.settings import Settings
 
 if TYPE_CHECKING:
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MODEL = "frame-encoder"
-EXPERIMENT = "frame-encoder"
 CHAMPION = "champion"  # the alias
 ENCODER_PATH = "extra_files/encoder.onnx"  # within a logged model
 
@@ -99,6 +98,7 @@ class Registry:
     def __init__(self, settings: Settings) -> None:
         self.uri = settings.mlflow
         self.home = settings.home
+        self._scratch = settings.scratch
         self._client: MlflowClient | None = None
 
     # ---- reading
@@ -161,7 +161,7 @@ class Registry:
             return cached
         started = time.monotonic()
         cached.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cached.parent) as folder, self._reaching():
+        with scratch_folder(self._scratch) as folder, self._reaching():
             from mlflow import artifacts
 
             try:
@@ -171,7 +171,7 @@ class Registry:
                 ):  # mlflow would look it up in the registry of the process, see `register`
                     source = self.client.get_logged_model(source.removeprefix("models:/")).artifact_location
                 fetched = artifacts.download_artifacts(
-                    artifact_uri=f"{source}/{ENCODER_PATH}", dst_path=folder, tracking_uri=self.uri
+                    artifact_uri=f"{source}/{ENCODER_PATH}", dst_path=str(folder), tracking_uri=self.uri
                 )
             except (_mlflow_error(), OSError) as error:
                 if is_unreachable(error) or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
@@ -219,12 +219,14 @@ class Registry:
             )
         with self._reaching():
             now = datetime.now(UTC).isoformat(timespec="seconds")
-            self.client.set_registered_model_alias(MODEL, CHAMPION, version)
             self.client.set_model_version_tag(MODEL, version, "promoted_at", now)
             self.client.set_model_version_tag(MODEL, version, "promoted_because", reason[:5000])
             described = self.client.get_model_version(MODEL, version).description or ""
-            described += f"\n\nPromoted {now} in place of {_called(champion)}: {reason}"
-            self.client.update_model_version(MODEL, version, description=described.strip())
+            promoted = f" in place of {_called(champion)}: {reason}"
+            if not described.endswith(promoted):  # as it does where an earlier attempt was killed here
+                described = f"{described}\n\nPromoted {now}{promoted}".strip()
+                self.client.update_model_version(MODEL, version, description=described)
+            self.client.set_registered_model_alias(MODEL, CHAMPION, version)  # last: who sees it sees all of it
         log.info("version %s is champion now in place of %s: %s", version, _called(champion), reason)
 
     def register(self, *, run_id: str, model_id: str, description: str, tags: Mapping[str, Any]) -> str:
@@ -273,24 +275,29 @@ class Registry:
             self.client.update_model_version(MODEL, version, description=told[-5000:])
 
     def experiment_id(self) -> str:
-        """The experiment that trainings are runs of, made where missing."""
+        """The experiment that trainings are runs of, made and described where it is not."""
         with self._reaching():
-            found = self.client.get_experiment_by_name(EXPERIMENT)
-            if found is not None:
-                if found.lifecycle_stage == "deleted":
-                    self.client.restore_experiment(found.experiment_id)
-                return str(found.experiment_id)
-            from mlflow.exceptions import MlflowException
+            experiment_id = self._experiment_id()
+            present(self.client, experiment_id)
+            return experiment_id
 
-            # Without a server there is nobody to say where artifacts lie: where `mlflow_server` puts them too.
-            location = None if self.uri.startswith("http") else (self.home / "mlflow" / "artifacts").as_uri()
-            try:
-                return str(self.client.create_experiment(EXPERIMENT, artifact_location=location))
-            except MlflowException:
-                made = self.client.get_experiment_by_name(EXPERIMENT)  # somebody else was quicker
-                if made is None:
-                    raise
-                return str(made.experiment_id)
+    def _experiment_id(self) -> str:
+        found = self.client.get_experiment_by_name(EXPERIMENT)
+        if found is not None:
+            if found.lifecycle_stage == "deleted":
+                self.client.restore_experiment(found.experiment_id)
+            return str(found.experiment_id)
+        from mlflow.exceptions import MlflowException
+
+        # Without a server there is nobody to say where artifacts lie: where `mlflow_server` puts them too.
+        location = None if self.uri.startswith("http") else (self.home / "mlflow" / "artifacts").as_uri()
+        try:
+            return str(self.client.create_experiment(EXPERIMENT, artifact_location=location))
+        except MlflowException:
+            made = self.client.get_experiment_by_name(EXPERIMENT)  # somebody else was quicker
+            if made is None:
+                raise
+            return str(made.experiment_id)
 
     # ---- reaching MLflow
 
@@ -305,12 +312,7 @@ class Registry:
 
     def run_url(self, experiment_id: str, run_id: str) -> str | None:
         """The run's page in MLflow's UI; None without a server."""
-        if not self.uri.startswith("http"):
-            return None
-        parts = urlsplit(self.uri)
-        host = parts.netloc.rpartition("@")[2]  # never a password in a link
-        page = urlunsplit((parts.scheme, host, parts.path, "", ""))
-        return f"{page.rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}"
+        return run_page(self.uri, experiment_id, run_id)
 
     @property
     def client(self) -> "MlflowClient":
@@ -318,11 +320,11 @@ class Registry:
         if self._client is None:
             prepare_environment()
             if self.uri.startswith("sqlite:///"):
-                folder = Path(self.uri.removeprefix("sqlite:///")).parent
+                database = Path(self.uri.removeprefix("sqlite:///"))
                 try:
-                    folder.mkdir(parents=True, exist_ok=True)
+                    make_database(database)
                 except OSError as error:
-                    raise ConnectionError(f"its folder {folder} can't be made: {error.strerror}") from error
+                    raise ConnectionError(f"{database} can't be made: {error.strerror}") from error
             from mlflow import MlflowClient
 
             self._client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)

@@ -9,13 +9,13 @@ import fcntl
 import hashlib
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from framesearch.errors import InvalidSetting, NotStored, PointerMoved, StorageFull
+from framesearch.disk import or_full, scratch_folder, sync
+from framesearch.errors import InvalidSetting, NotStored, PointerMoved
 from framesearch.settings import Settings
 
 
@@ -92,25 +92,30 @@ class FolderStorage:
 
     def create(self, path: str, source: Path) -> bool:
         target = self._file(path)
-        if target.is_file():
-            source.unlink(missing_ok=True)
-            return False
-        part = target.with_name(f"{target.name}.{os.getpid()}.{os.urandom(4).hex()}.part")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.move(source, part)  # a rename where scratch and storage share a disk
-            with part.open("rb") as written:
-                os.fsync(written.fileno())
-            try:
-                os.link(part, target)  # fails where the target exists: of racing writers one wins
-            except FileExistsError:
-                return False
-            _sync_folder(target.parent)
-            return True
+            created = self._link(source, target)
+            source.unlink(missing_ok=True)
+            return created
         except OSError as error:
             raise or_full(error, self.root) from error
-        finally:
-            part.unlink(missing_ok=True)
+
+    def _link(self, source: Path, target: Path) -> bool:
+        """Give the file's bytes their final name, on the disk before; False where something has that name already."""
+        if target.is_file():
+            return False
+        try:
+            sync(source)
+            os.link(source, target)  # fails where the target exists: of racing writers one wins
+            sync(target.parent)
+            return True
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+        with scratch_folder(self.root / "incoming") as near:  # scratch lies on another disk than the storage
+            return self._link(Path(shutil.copy(source, near)), target)
 
     def delete(self, prefix: str) -> int:
         paths = self.list(prefix)
@@ -151,52 +156,15 @@ class FolderStorage:
             except OSError as error:
                 part.unlink(missing_ok=True)
                 raise or_full(error, self.root) from error
-            _sync_folder(target.parent)
+            sync(target.parent)
 
-    @contextlib.contextmanager
-    def scratch(self) -> Iterator[Path]:
-        try:
-            self._scratch.mkdir(parents=True, exist_ok=True)
-            with (self._scratch / ".lock").open("w") as making:
-                fcntl.flock(making, fcntl.LOCK_EX)
-                self._sweep()
-                folder = Path(tempfile.mkdtemp(dir=self._scratch))
-                in_use = _locked(folder)
-        except OSError as error:
-            raise or_full(error, self._scratch) from error
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-            os.close(in_use)
-
-    def _sweep(self) -> None:
-        """Delete the scratch folders of processes that were killed: nobody holds their locks any more."""
-        for folder in self._scratch.iterdir():
-            if folder.is_dir():
-                with contextlib.suppress(OSError):  # held, or gone meanwhile
-                    os.close(_locked(folder))
-                    shutil.rmtree(folder, ignore_errors=True)
+    def scratch(self) -> AbstractContextManager[Path]:
+        return scratch_folder(self._scratch)
 
 
 def _lock_of(pointer: Path) -> Path:
     """The file that a pointer is moved under; it holds a token of the last move."""
     return pointer.with_name(f"{pointer.name}.lock")
-
-
-def _locked(folder: Path) -> int:
-    """A descriptor of the folder, locked for as long as it is open and this process lives.
-
-    Raises:
-        OSError: another holds the lock.
-    """
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        raise
-    return descriptor
 
 
 def open_storage(settings: Settings) -> Storage:
@@ -208,21 +176,3 @@ def open_storage(settings: Settings) -> Storage:
     if "://" in settings.storage:
         raise InvalidSetting(f"FRAMESEARCH_STORAGE_URI={settings.storage}: only a local folder can be used so far")
     return FolderStorage(Path(settings.storage), settings.scratch)
-
-
-def or_full(error: Exception, folder: Path) -> Exception:
-    """The same error; but where the disk or the quota of `folder` is exhausted, the one that says what to do."""
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return StorageFull(
-            f"no space left for {folder}: free some, or point FRAMESEARCH_HOME at a larger disk, then run again"
-        )
-    return error
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a new directory entry survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -8,7 +8,6 @@ that no training runs on for nobody.
 import contextlib
 import json
 import logging
-import math
 import os
 import re
 import signal
@@ -17,25 +16,22 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from framesearch.catalogue import Catalogue
 from framesearch.errors import (
     EncoderInvalid,
     FramesearchError,
     InvalidSetting,
-    NoChampion,
     NoModelVersion,
     NotEnoughFrames,
     RegistryUnreachable,
     TrainingFailed,
     WeightsUnavailable,
 )
-from framesearch.records import VideoStatus
-from framesearch.registry import Registry
+from framesearch.locks import Held
 from framesearch.settings import Settings
 from framesearch.storage import open_storage
 
@@ -90,6 +86,7 @@ def train(
     teacher: str | None = None,
     force: bool = False,
     on_line: Callable[[str], None] | None = None,
+    lock: Held | None = None,
 ) -> TrainingOutcome:
     """Train, judge and register one model version, in one MLflow run. Nothing is promoted.
 
@@ -99,6 +96,8 @@ def train(
         teacher: a model version whose encoder teaches the new one; FRAMESEARCH_TEACHER where None.
         force: noted on the run (tag `forced`): somebody wanted it although little is new. The verdict is the same.
         on_line: gets every line that the training says; they are logged where None.
+        lock: `locks.TRAINING`, which the training process then holds, too: should we be killed, it is free only when
+            that has ended as well.
 
     Raises:
         NotEnoughFrames: too few frames are stored to train or judge on.
@@ -112,7 +111,7 @@ def train(
     arguments += ["--minutes", str(minutes)] if minutes else []
     arguments += ["--teacher", teacher] if teacher else []
     arguments += ["--forced"] if force else []
-    return _outcome(settings, ["fit", *arguments], on_line, "trained")
+    return _outcome(settings, ["fit", *arguments], on_line, "trained", lock=lock)
 
 
 def import_encoder(
@@ -161,6 +160,7 @@ def _outcome(
     on_line: Callable[[str], None] | None,
     done: str,
     limit_s: float | None = None,
+    lock: Held | None = None,
 ) -> TrainingOutcome:
     """What a training process came to that was started with these arguments.
 
@@ -173,7 +173,10 @@ def _outcome(
         command = [sys.executable, "-u", "-m", "training", *arguments]
         command += ["--result", str(result), "--parent", str(os.getpid())]
         last_words: deque[str] = deque(maxlen=KEPT_LINES)
-        with _started(command, _environment(settings) | {"TMPDIR": str(folder)}, limit_s) as process:
+        environment = _environment(settings) | {"TMPDIR": str(folder)}
+        if arguments[0] == "fit":  # of the same weights tf2onnx writes another file for each seed of Python's hashes
+            environment["PYTHONHASHSEED"] = "0"
+        with _started(command, environment, limit_s, [lock.descriptor] if lock else []) as process:
             assert process.stdout is not None
             for raw in process.stdout:
                 line = raw.rstrip()
@@ -197,27 +200,16 @@ def _outcome(
     return reached
 
 
-def growth_since_champion(catalogue: Catalogue, registry: Registry) -> float:
-    """By what share the catalogue's index frames have grown since the champion was trained; infinite without one.
-
-    Raises:
-        RegistryUnreachable: MLflow did not answer.
-    """
-    try:
-        champion = registry.champion()
-    except NoChampion:
-        return math.inf
-    frames = sum(video.index_frames for video in catalogue.videos(VideoStatus.READY))
-    return frames / champion.catalogue_frames - 1.0 if champion.catalogue_frames else math.inf
-
-
 class _started(contextlib.AbstractContextManager["subprocess.Popen[str]"]):  # noqa: N801
     """The training process with its whole group, gone at the end of the context whatever happens."""
 
-    def __init__(self, command: list[str], environment: Mapping[str, str], limit_s: float | None) -> None:
+    def __init__(
+        self, command: list[str], environment: Mapping[str, str], limit_s: float | None, inherited: Sequence[int]
+    ) -> None:
         self._process = subprocess.Popen(
             command,
             env=environment,
+            pass_fds=inherited,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -10,13 +10,14 @@ from typing import Any
 from airflow.sdk import Metadata
 
 from framesearch.catalogue import open_catalogue
-from framesearch.ingest import discover, extract_video
+from framesearch.ingest import discover, extract_once
 from framesearch.settings import CHECKOUT, settings
 from framesearch.sources.addresses import normalise
 from framesearch.storage import open_storage
 from orchestration.assets import BACKLOG, FRAMES
 from orchestration.defaults import SLICE
 from orchestration.failures import skip
+from orchestration.labels import holding
 
 _log = logging.getLogger(__name__)
 
@@ -40,10 +41,9 @@ def _from_checkout(playlist: str) -> str:
 
 def list_playlist(url: str) -> dict[str, Any]:
     """List one playlist and record in the catalogue what changed; counts of it, and what was passed over."""
-    catalogue = open_catalogue(settings())
-    diff = discover(url, catalogue, settings())
-    note = next((playlist.note for playlist in catalogue.playlists() if playlist.url == url), None)
-    return {"url": url, **{change: len(video_ids) for change, video_ids in asdict(diff).items()}, "note": note}
+    changes = asdict(discover(url, open_catalogue(settings()), settings()))
+    note = changes.pop("note")
+    return {"url": url, **{change: len(video_ids) for change, video_ids in changes.items()}, "note": note}
 
 
 def videos_to_extract(params: Mapping[str, Any]) -> list[str]:
@@ -61,7 +61,9 @@ def _due(params: Mapping[str, Any]) -> list[str]:
 
 def extract_frames(video_id: str) -> dict[str, Any]:
     """Store the frames of one video; how many they are."""
-    counts = extract_video(video_id, open_catalogue(settings()), open_storage(settings()), settings())
+    catalogue = open_catalogue(settings())
+    holder = holding("ingest_playlists")
+    counts, _ = extract_once(catalogue.video(video_id), catalogue, open_storage(settings()), settings(), holder)
     return {"video_id": video_id, **asdict(counts)}
 
 

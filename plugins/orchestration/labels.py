@@ -29,6 +29,11 @@ def shorten(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 31]} … {text[-28:]}"
 
 
+def holding(dag_id: str) -> str:
+    """What others are told that they wait for, see `framesearch.locks`."""
+    return f"Airflow's DAG {dag_id}"
+
+
 MACROS = {"title": title, "titles": titles, "shorten": shorten}
 """For `user_defined_macros` of a DAG."""
 

@@ -8,17 +8,22 @@ from typing import Any
 
 from airflow.sdk import Metadata
 
-from framesearch import embedding, indexing
+from framesearch import embedding, indexing, locks, publishing
 from framesearch.catalogue import open_catalogue
 from framesearch.encoder import Encoder
+from framesearch.errors import NoIndex, PointerMoved
+from framesearch.records import IndexBuild
 from framesearch.registry import Registry
 from framesearch.settings import settings
 from framesearch.storage import open_storage
 from orchestration.assets import INDEX
 from orchestration.defaults import SLICE
 from orchestration.failures import skip
+from orchestration.labels import holding
 
 _log = logging.getLogger(__name__)
+
+HOLDER = holding("rebuild_index")
 
 
 def find_champion() -> dict[str, Any]:
@@ -59,18 +64,37 @@ def build_index(champion: Mapping[str, Any] | None, context: Mapping[str, Any]) 
     if champion is None:
         skip("there is no champion to embed with", context)
     catalogue, storage = open_catalogue(settings()), open_storage(settings())
-    built = indexing.build_index(champion["model_version"], _encoder_file(champion), catalogue, storage, settings())
+    with locks.held(locks.INDEX, settings(), HOLDER):
+        built = indexing.build_index(champion["model_version"], _encoder_file(champion), catalogue, storage, settings())
+    return _facts(built)
+
+
+def _facts(built: IndexBuild) -> dict[str, Any]:
     return {key: value for key, value in asdict(built).items() if key not in ("built_at", "published_at")}
 
 
 def publish_index(built: Mapping[str, Any], context: Mapping[str, Any]) -> Iterator[Metadata]:
-    """Move the pointer to the bundle and tell of it; pages pick it up by themselves."""
-    if not indexing.publish(built["index_id"], open_catalogue(settings()), open_storage(settings())):
+    """Move the pointer to the bundle and tell of it; pages pick it up by themselves.
+
+    Where somebody else published since it was built, one is built that holds both, unless theirs does.
+    """
+    catalogue, storage = open_catalogue(settings()), open_storage(settings())
+    with locks.held(locks.INDEX, settings(), HOLDER):
+        try:
+            published = publishing.publish(built["index_id"], catalogue, storage)
+        except (PointerMoved, NoIndex) as error:
+            _log.info("%s", error)
+            version = built["model_version"]
+            encoder_file = Registry(settings()).encoder_file(version)
+            again, published = publishing.update_index(version, encoder_file, catalogue, storage, settings())
+            built = _facts(again)
+    if not published:
         skip(f"index {built['index_id']} is published already, and holds everything", context)
     yield Metadata(INDEX, extra=dict(built))
 
 
 def clean_storage() -> dict[str, Any]:
     """Delete old bundles beyond those kept for roll-back, and the embeddings that only they used."""
-    deleted = indexing.clean(open_storage(settings()), open_catalogue(settings()), settings())
+    with locks.held(locks.INDEX, settings(), HOLDER):
+        deleted = publishing.clean(open_storage(settings()), open_catalogue(settings()), settings())
     return {"deleted": deleted}

@@ -3,19 +3,25 @@
 import logging
 from collections.abc import Generator, Mapping
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 from airflow.sdk import Metadata
 
+from framesearch import locks
 from framesearch.catalogue import open_catalogue
-from framesearch.errors import NoChampion
+from framesearch.orphans import end_orphans
 from framesearch.registry import Registry
+from framesearch.retraining import current_champion, growth_since, trained_already
 from framesearch.settings import settings
-from framesearch.trainer import growth_since_champion, train
+from framesearch.trainer import train
 from orchestration.assets import CHAMPION
 from orchestration.failures import skip
+from orchestration.labels import holding
 
 _log = logging.getLogger(__name__)
+
+HOLDER = holding("retrain_encoder")
 
 
 def plan_training(params: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, Any]:
@@ -23,12 +29,9 @@ def plan_training(params: Mapping[str, Any], context: Mapping[str, Any]) -> dict
 
     A DAG run that a person or the weekly schedule asked for always trains.
     """
-    try:
-        champion = Registry(settings()).champion()
-    except NoChampion:
-        champion = None
+    champion = current_champion(Registry(settings()))
     if champion and context["dag_run"].run_type == "asset_triggered" and not params["force"]:
-        growth = growth_since_champion(open_catalogue(settings()), Registry(settings()))
+        growth = growth_since(champion, open_catalogue(settings()))
         if growth < settings().retrain_growth:
             skip(
                 f"the catalogue has grown by {growth:.0%} since champion version {champion.version} was trained, "
@@ -41,13 +44,27 @@ def plan_training(params: Mapping[str, Any], context: Mapping[str, Any]) -> dict
         "minutes": params["minutes"] or minutes,
         "teacher": params["teacher"] or settings().teacher or None,
         "force": params["force"],
+        "planned_at": datetime.now(UTC).isoformat(),
     }
 
 
 def train_challenger(plan: Mapping[str, Any]) -> dict[str, Any]:
-    """Train one model version in one MLflow run, and judge it against the champion; the verdict."""
-    outcome = train(settings(), **plan, on_line=_log.info)
-    return asdict(outcome)
+    """Train one model version in one MLflow run, and judge it against the champion; the verdict.
+
+    Where `framesearch run`, or this task before it was killed, trained the same since it was planned, that is it.
+    """
+    asked = dict(plan)
+    planned_at = datetime.fromisoformat(asked.pop("planned_at"))
+    registry, catalogue = Registry(settings()), open_catalogue(settings())
+    usual = (asked["family"], asked["teacher"]) == (settings().encoder_family, settings().teacher or None)
+    with locks.held(locks.TRAINING, settings(), HOLDER) as lock:
+        if usual and not asked["force"]:
+            done = trained_already(catalogue, registry, settings(), since=planned_at)
+            if done is not None:
+                _log.info("version %s was trained meanwhile: %s", done.model_version, done.reason)
+                end_orphans(registry, registry.experiment_id())
+                return asdict(done)
+        return asdict(train(settings(), **asked, on_line=_log.info, lock=lock))
 
 
 def require_better(challenger: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, Any]:

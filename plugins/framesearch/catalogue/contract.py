@@ -82,6 +82,9 @@ class Catalogue(Protocol):
     def add_index_build(self, build: IndexBuild) -> None:
         """Note an index bundle that was built."""
 
+    def forget_index_build(self, index_id: str) -> None:
+        """A bundle that was never published is deleted; nothing where there is no such build."""
+
     def mark_published(self, index_id: str, now: datetime) -> None:
         """The index pointer moved to this bundle."""
 

@@ -43,6 +43,7 @@ def record(connection: sa.Connection, listing: PlaylistListing, now: datetime) -
         returned=tuple(row.video_id for row in kept.values() if row.vanished_at is not None),
         replaced=tuple(video_id for listed_id, video_id in inserted.items() if listed_id in known),
         moved=tuple(_video_ids(moved)),
+        note=listing.note,
     )
 
 

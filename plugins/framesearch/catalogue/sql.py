@@ -34,7 +34,7 @@ class SqlCatalogue:
         options: dict[str, Any] = {}
         if parsed.get_backend_name() == "sqlite":
             if parsed.database and parsed.database != ":memory:":
-                Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+                Path(parsed.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             options["connect_args"] = {"timeout": 60}
         self._engine = sa.create_engine(parsed, **options)
         if parsed.get_backend_name() == "sqlite":
@@ -176,6 +176,10 @@ class SqlCatalogue:
                     published_at=build.published_at,
                 )
             )
+
+    def forget_index_build(self, index_id: str) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(sa.delete(index_builds).where(index_builds.c.index_id == index_id))
 
     def mark_published(self, index_id: str, now: datetime) -> None:
         with self._engine.begin() as connection:

@@ -17,7 +17,16 @@ from framesearch.text import safe_text
 Progress = Callable[[int, int | None], None]  # bytes so far, bytes in all where known
 
 # What yt-dlp fetches itself. For others (RTMP, ...) it would start programs that open whatever they are given.
-_PROTOCOLS = ("http", "https", "m3u8", "m3u8_native", "http_dash_segments", "http_dash_segments_generator", "ism", "f4m")
+_PROTOCOLS = (
+    "http",
+    "https",
+    "m3u8",
+    "m3u8_native",
+    "http_dash_segments",
+    "http_dash_segments_generator",
+    "ism",
+    "f4m",
+)
 _FETCHED = f"[protocol~='^({'|'.join(_PROTOCOLS)})$']"
 
 
@@ -67,7 +76,9 @@ def download(
         try:
             info = session.ydl.extract_info(url, download=True)
             if cut_short := session.cut_short():  # what looks like the video's end was the session's
-                raise VideoNotYet(f"video {shown} can't be had ({cut_short.reason}): {cut_short.told}", cut_short.reason)
+                raise VideoNotYet(
+                    f"video {shown} can't be had ({cut_short.reason}): {cut_short.told}", cut_short.reason
+                )
             return _one_file(shown, info or {})
         except FramesearchError:
             raise

@@ -83,9 +83,9 @@ def kind_by_content(name: str, head: bytes) -> str:
         return ""
     if is_video(head):
         return ""
-    if suffix in _ARCHIVES:
-        return ARCHIVE
-    return TEXT if suffix in _TEXTS or _is_text(head) else UNKNOWN
+    by_magic = (kind for kind, magic in _OTHER_MAGIC if head.startswith(magic))
+    by_suffix = (kind for kind, suffixes in ((ARCHIVE, _ARCHIVES), (TEXT, _TEXTS)) if suffix in suffixes)
+    return next(by_magic, None) or next(by_suffix, None) or (TEXT if _is_text(head) else UNKNOWN)
 
 
 def _suffix(name: str) -> str:
@@ -117,6 +117,11 @@ _MAGIC = (
     b"NSVs",
     b"DHAV",  # Dahua's recorders
     b"IMKH",  # Hikvision's
+)
+_OTHER_MAGIC = (
+    (PICTURE, (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"II*\x00", b"MM\x00*", b"8BPS")),
+    (SOUND, (b"OggS", b"fLaC", b"ID3", b"FORM", b"MThd")),
+    (ARCHIVE, (b"PK\x03\x04", b"Rar!", b"7z\xbc\xaf", b"\x1f\x8b", b"BZh", b"\xfd7zXZ")),
 )
 _BOXES = (b"moov", b"mdat", b"moof", b"wide", b"free", b"skip", b"pnot", b"styp", b"sidx")
 _BRANDS_OF_OTHERS = frozenset(  # pictures and sound in the container of MP4

@@ -26,7 +26,18 @@ _NEVER_PUBLIC = tuple(
         *("fec0::/10",),  # site-local
     )
 )
-_LOCAL_DOMAINS = ("localhost", "local", "localdomain", "lan", "home", "home.arpa", "internal", "intranet", "corp", "test")
+_LOCAL_DOMAINS = (
+    "localhost",
+    "local",
+    "localdomain",
+    "lan",
+    "home",
+    "home.arpa",
+    "internal",
+    "intranet",
+    "corp",
+    "test",
+)
 
 
 class OutOfReach(Exception):

@@ -27,7 +27,10 @@ class Orientation:
         """The picture (H, W, 3) as it is to be seen."""
         if self.swapped:
             picture = picture.swapaxes(0, 1)
-        rows, columns = slice(None, None, -1 if self.upside_down else 1), slice(None, None, -1 if self.left_right else 1)
+        rows, columns = (
+            slice(None, None, -1 if self.upside_down else 1),
+            slice(None, None, -1 if self.left_right else 1),
+        )
         return np.ascontiguousarray(picture[rows, columns])
 
 
