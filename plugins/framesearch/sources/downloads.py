@@ -35,7 +35,7 @@ def download(
     folder: Path,
     settings: Settings,
     progress: Progress | None = None,
-    playlists: Iterable[str] = (),
+    playlists: Iterable[str] | None = None,
 ) -> Path:
     """Fetch a video's picture stream into a folder, in the lowest format that suffices. A local file stays in place.
 
@@ -43,7 +43,7 @@ def download(
 
     Args:
         playlists: that list the video: what lies at their own host and port is fetched even where that is no public
-            address. None: the address itself was named by somebody who may.
+            address. None: somebody who may named the address itself.
 
     Raises:
         VideoUnavailable: it can't be had, for good.
@@ -70,7 +70,7 @@ def download(
             "sleep_interval": settings.download_pause_s,
             "max_sleep_interval": 2 * settings.download_pause_s,
         }
-    own = list(playlists) or [url]
+    own = [url] if playlists is None else playlists
     with site_session(url, settings, playlists=own, time_setting="download_minutes", **options) as session:
         _bound(session, shown, settings, progress)
         try:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_NOWHERE = "/nonexistent"  # where no program is
+
 
 class _Quiet:
     """Hands yt-dlp's messages to logging; errors arrive as exceptions anyway."""
@@ -74,6 +76,8 @@ def site_session(
         time_setting: name of the setting that says how many minutes everything may take.
         options: of yt-dlp, beside those that are always set.
     """
+    from yt_dlp.postprocessor import FFmpegPostProcessor
+
     from framesearch.sources.transport import BoundedYoutubeDL, Bounds
 
     window_s = SLOW_WINDOWS * settings.socket_timeout_s
@@ -81,9 +85,12 @@ def site_session(
     with Watchdog(minutes * 60, settings.min_download_kb_per_s * 1000, window_s) as watchdog:
         bounds = Bounds(Reach(playlists, settings.private_hosts), watchdog, int(settings.max_feed_mb * 1_000_000))
         ydl = BoundedYoutubeDL(_options(url, settings) | options, bounds)
+        # yt-dlp's question whether there is an ffmpeg knows nothing of the options.
+        hidden = FFmpegPostProcessor._ffmpeg_location.set(_NOWHERE)
         try:
             yield Session(ydl, bounds, f"FRAMESEARCH_{time_setting.upper()}")
         finally:
+            FFmpegPostProcessor._ffmpeg_location.reset(hidden)
             ydl.close()
 
 
@@ -107,5 +114,5 @@ def _options(url: str, settings: Settings) -> dict[str, Any]:
         # Other programs would open whatever addresses they are given: everything is fetched by yt-dlp itself.
         "external_downloader": {"default": "native"},
         "hls_prefer_native": True,
-        "ffmpeg_location": "/nonexistent",
+        "ffmpeg_location": _NOWHERE,
     }

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from framesearch.errors import FramesearchError, PlaylistUnavailable, PlaylistUnreachable
-from framesearch.records import ListedVideo
+from framesearch.records import ListedVideo, Reason
 from framesearch.settings import Settings
 from framesearch.sources.entries import UnusableEntry, entry_name, listed_entry, listed_video, text
 from framesearch.sources.passed_over import PassedOver
@@ -19,6 +19,9 @@ from framesearch.sources.site_errors import ANYTHING, Failure
 from framesearch.text import safe_text
 
 log = logging.getLogger(__name__)
+
+_CHECK = "Check the address; a private one needs FRAMESEARCH_COOKIES_FILE"
+_ADVICE = {Reason.FORBIDDEN: "If that is meant, name the host in FRAMESEARCH_PRIVATE_HOSTS"}
 
 NESTING = 3  # a channel lists tabs, which list playlists, which list videos
 _HOPS = 10  # from one address to the next, before one is a playlist or video
@@ -196,10 +199,3 @@ def _playlist_error(url: str, failure: Failure) -> FramesearchError:
     return PlaylistUnavailable(
         f"playlist {shown} can't be listed ({failure.reason}): {failure.told}. {_ADVICE.get(failure.reason, _CHECK)}"
     )
-
-
-_CHECK = "Check the address; a private one needs FRAMESEARCH_COOKIES_FILE"
-_ADVICE = {
-    "forbidden": "If that is meant, name the host in FRAMESEARCH_PRIVATE_HOSTS",
-    "too_long": "If that is meant, raise FRAMESEARCH_MAX_FEED_MB",
-}

@@ -15,8 +15,8 @@ import urllib3
 import urllib3.exceptions
 from requests import PreparedRequest, Response
 from yt_dlp import YoutubeDL
-from yt_dlp.networking._requests import RequestsHTTPAdapter, RequestsRH, select_proxy
-from yt_dlp.networking.exceptions import RequestError
+from yt_dlp.networking._requests import RequestsHTTPAdapter, RequestsResponseAdapter, RequestsRH, select_proxy
+from yt_dlp.networking.exceptions import HTTPError, RequestError
 
 from framesearch.sources.reach import OutOfReach, Reach, host_and_port
 from framesearch.sources.watchdog import Watchdog
@@ -25,6 +25,7 @@ from framesearch.text import safe_text
 _CHUNK = 1 << 16  # bytes that are read at a time
 _ADDRESSES = 4  # of a host that are tried
 _REDIRECTS = 10
+_LIMIT = "FRAMESEARCH_MAX_FEED_MB"
 
 
 class Forbidden(RequestError):
@@ -94,6 +95,16 @@ class BoundedRH(RequestsRH):  # type: ignore[misc]
         # Only the operator's: what a page names as a proxy may be any address.
         return dict(self.proxies)
 
+    def _send(self, request: Any) -> Any:
+        # A second object around the same answer would close it when the first one is collected: the class is changed.
+        try:
+            response = super()._send(request)
+        except HTTPError as error:
+            error.response.__class__ = _BoundedResponse
+            raise
+        response.__class__ = _BoundedResponse
+        return response
+
     def _create_instance(self, cookiejar: Any, legacy_ssl_support: Any = None) -> Any:
         session = super()._create_instance(cookiejar=cookiejar, legacy_ssl_support=legacy_ssl_support)
         session.max_redirects = _REDIRECTS
@@ -161,7 +172,15 @@ def _pool_class(base: Any, bounds: Bounds) -> Any:
     """A pool of connections that are made to checked addresses only and are watched."""
 
     class BoundedConnection(base.ConnectionCls):  # type: ignore[misc]
-        _handle: socket.socket | None = None
+        _handshake: socket.socket | None = None
+
+        def connect(self) -> None:
+            try:
+                super().connect()
+                bounds.watchdog.watch(self.sock)
+            finally:
+                if self._handshake is not None:
+                    self._handshake.close()
 
         def _new_conn(self) -> socket.socket:
             name, failure = self._dns_host, None
@@ -179,19 +198,24 @@ def _pool_class(base: Any, bounds: Bounds) -> Any:
                     continue
                 finally:
                     self._dns_host = name
-                self._handle = bounds.watchdog.guard(connected)
+                # TLS takes the socket's descriptor over: until it is done, only one of our own reaches the connection.
+                self._handshake = connected.dup()
+                bounds.watchdog.watch(self._handshake)
                 return connected
             raise failure or urllib3.exceptions.NewConnectionError(self, "no address")
-
-        def close(self) -> None:
-            super().close()
-            if self._handle is not None:
-                self._handle.close()
 
     class BoundedPool(base):  # type: ignore[misc]
         ConnectionCls = BoundedConnection
 
     return BoundedPool
+
+
+class _BoundedResponse(RequestsResponseAdapter):  # type: ignore[misc]
+    """An answer as extractors read it."""
+
+    def _real_read(self, amt: int | None = None) -> bytes:
+        whole: bytes = self.fp.read(amt, decode_content=True)  # yt-dlp itself would read an endless one piece by piece
+        return whole
 
 
 class _BoundedBody:
@@ -210,7 +234,7 @@ class _BoundedBody:
             if whole.tell() > self._bounds.page_limit:
                 self.close()
                 limit = f"{self._bounds.page_limit / 1e6:g} MB"
-                raise self._bounds.refuse(TooLarge(f"{safe_text(self._url, 200)} is a page or feed of over {limit}"))
+                raise self._bounds.refuse(TooLarge(f"{safe_text(self._url, 200)} is a page or feed of over {limit}, see {_LIMIT}"))
         return whole.getvalue()
 
     def _read(self, size: int, decode_content: bool | None) -> bytes:

@@ -82,14 +82,11 @@ class Watchdog:
         """Allow so much more time."""
         self._limit_s += seconds
 
-    def guard(self, connected: socket.socket) -> socket.socket:
-        """A handle by which the connection can be cut while others use the socket; close it with the connection."""
-        # TLS takes the socket's descriptor over: only one of our own still reaches the connection.
-        handle = connected.dup()
+    def watch(self, connected: socket.socket) -> None:
+        """Cut this connection, too, when it comes to that."""
         with self._lock:
-            self._sockets.add(handle)
+            self._sockets.add(connected)
         self._cut_if_over()
-        return handle
 
     def body(self) -> Body:
         """Watch one more body."""
@@ -121,10 +118,10 @@ class Watchdog:
         if self.verdict is None:
             return
         with self._lock:
-            handles = list(self._sockets)
-        for handle in handles:
+            watched = list(self._sockets)
+        for connected in watched:
             with contextlib.suppress(OSError):  # it is closed already
-                handle.shutdown(socket.SHUT_RDWR)
+                socket.socket.shutdown(connected, socket.SHUT_RDWR)  # of TLS, too, without its farewell
 
 
 def _duration(seconds: float) -> str:

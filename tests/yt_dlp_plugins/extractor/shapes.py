@@ -1,11 +1,13 @@
 """A site of YouTube's shape for the real yt-dlp, served by `local_feed`: found as an extractor plugin on the path.
 
 `/site/list/N` lists N videos in lazy pages; `/site/channel/N` lists tabs that list videos; `/site/watch/STATE-name` is
-a video in that state, with the words that YouTube uses.
+a video in that state, with the words that YouTube uses. `/odd/` is a broken extractor's.
 """
 
+import itertools
 import re
 
+import odd_values
 from yt_dlp.extractor.common import InfoExtractor
 from yt_dlp.utils import ExtractorError, OnDemandPagedList
 
@@ -50,6 +52,11 @@ class ShapeVideoIE(InfoExtractor):
         ]
         for entry in formats:
             entry["url"] += f"?format={entry['format_id']}"
+            if state == "proxied":
+                entry["http_headers"] = {"Ytdl-Request-Proxy": f"http://127.0.0.1:{video_id.partition('-')[2]}"}
+        if state in ("rtmp", "websocket"):
+            scheme, protocol = ("rtmp", "rtmp") if state == "rtmp" else ("ws", "websocket_frag")
+            formats = [video | {"format_id": state, "url": f"{scheme}://127.0.0.1/a", "protocol": protocol}]
         return info | {"formats": [sound] if state == "audio" else [sound, *formats]}
 
 
@@ -81,3 +88,34 @@ class ShapeChannelIE(InfoExtractor):
         site, count = url.partition("/site/")[0], self._match_id(url)
         tabs = [self.url_result(f"{site}/site/list/{name}", ShapeListIE) for name in (count, "private", count)]
         return self.playlist_result(tabs, count, "A channel")
+
+
+class ShapeOddIE(InfoExtractor):
+    """Lists and videos of an extractor that is broken, or that a site took by surprise."""
+
+    _VALID_URL = r"http://127\.0\.0\.1:\d+/odd/(?P<what>\w+)/(?P<id>\w+)"
+    _RETURN_TYPE = None
+
+    def _real_extract(self, url):
+        what, name = self._match_valid_url(url).group("what", "id")
+        if what == "list":
+            return {"_type": "playlist", "id": name, "title": "Odd", "entries": odd_values.ENTRIES[name]}
+        if what == "info":
+            return odd_values.INFOS[name]
+        if what == "breaks":  # in the middle
+            return self.playlist_result(self._breaking(url, name), name, "Breaking")
+        if what == "endless":
+            return self.playlist_result(self._endless(url, name), name, "Endless")
+        raise odd_values.ERRORS[name]()
+
+    def _breaking(self, url, name):
+        yield from odd_values.ENTRIES[name]
+        raise odd_values.ERRORS[name]()
+
+    def _endless(self, url, name):
+        site = url.partition("/odd/")[0]
+        for number in itertools.count():
+            if name == "empty":  # a page after the other without a video
+                self._download_webpage(f"{site}/page", name)
+            else:
+                yield self.url_result(f"{site}/site/watch/ok-{number}", ShapeVideoIE, f"ok-{number}", "Video")
