@@ -43,7 +43,8 @@ OWNERS = {
     "faiss": {"index.py"},
     "onnxruntime": {"encoder.py"},
     "pyarrow": {"tables.py"},
-    "mlflow": {"mlflow_pages.py", "registry.py"},
+    "mlflow": {"mlflow_database.py", "mlflow_pages.py", "registry.py"},
+    "filelock": {"locks.py"},
     "sqlalchemy": {"catalogue"},
     "alembic": {"catalogue"},
 }
