@@ -306,7 +306,16 @@ def test_a_feeds_enclosures_elsewhere_are_refused_once_each_and_the_others_inges
 ):
     server.answers["/clip.mp4"] = lambda client: client.answer(clip, "video/mp4")
     server.answers["/a.mp4"] = lambda client: client.redirect(f"{elsewhere.address}/secret.mp4")
-    hosts = ("169.254.169.254", "localhost", "0x7f.1", "2130706433", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0", "10.0.0.1")
+    hosts = (
+        "169.254.169.254",
+        "localhost",
+        "0x7f.1",
+        "2130706433",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "0.0.0.0",
+        "10.0.0.1",
+    )
     bad = [f"{elsewhere.address}/secret.mp4", f"{server.address}/a.mp4"]
     bad += [f"http://{host}:{elsewhere.port}/secret.mp4" for host in hosts]
     discover(server.feed(f"{server.address}/clip.mp4", *bad), fresh_catalogue, fresh_settings)
@@ -324,7 +333,9 @@ def test_a_feeds_enclosures_elsewhere_are_refused_once_each_and_the_others_inges
     assert elsewhere.requests == []
 
 
-def test_what_several_playlists_list_is_fetched_where_one_of_them_lies(server, elsewhere, fresh_settings, tmp_path, clip):
+def test_what_several_playlists_list_is_fetched_where_one_of_them_lies(
+    server, elsewhere, fresh_settings, tmp_path, clip
+):
     public, own = "https://films.example.com/feed.xml", f"{elsewhere.address}/feed.xml"
     url = f"{elsewhere.address}/secret.mp4"
     assert download(url, tmp_path, fresh_settings, playlists=[public, own]).read_bytes() == clip
@@ -404,7 +415,7 @@ def test_a_stream_whose_parts_are_in_place_is_fetched(server, fresh_settings: Se
 
 def test_dash_segments_elsewhere_are_refused(server, elsewhere, fresh_settings, tmp_path: Path, called_programs: Path):
     body = (
-        '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" mediaPresentationDuration="PT2S">'
+        '<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" mediaPresentationDuration="PT2S">'
         '<Period><AdaptationSet mimeType="video/mp4"><Representation id="v" bandwidth="1000" codecs="avc1.4d401e" '
         f'width="640" height="360"><BaseURL>{elsewhere.address}/</BaseURL><SegmentList duration="2">'
         '<SegmentURL media="secret.mp4"/></SegmentList></Representation></AdaptationSet></Period></MPD>'
