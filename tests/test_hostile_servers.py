@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+import odd_values
 import pytest
 from generated_videos import draw_video
 from hostile_server import Client, HostileServer
@@ -135,21 +136,21 @@ def test_a_handshake_that_never_ends_is_given_up(server, impatient: Settings, tm
             download(url, tmp_path, impatient)
 
 
-def test_the_time_of_a_download_grows_with_the_videos_length(server, impatient, tmp_path: Path, clip: bytes):
-    def slowly(client: Client) -> None:
+def test_the_time_of_a_download_grows_with_the_videos_length(server, fresh_settings, tmp_path: Path, clip: bytes):
+    def for_five_seconds(client: Client) -> None:
         client.head(Content_Type="video/mp4", Content_Length=len(clip))
-        pieces = [clip[start : start + len(clip) // 40 + 1] for start in range(0, len(clip), len(clip) // 40 + 1)]
-        for piece in pieces:
-            client.send(piece)
-            time.sleep(0.03)
+        step = len(clip) // 50 + 1
+        for start in range(0, len(clip), step):
+            client.send(clip[start : start + step])
+            time.sleep(0.1)
 
-    server.answers["/clip.mp4"] = slowly
-    settings = impatient.model_copy(update={"download_minutes": 0.3 / 60, "min_download_kb_per_s": 0.0})
+    server.answers["/clip.mp4"] = for_five_seconds
+    settings = fresh_settings.model_copy(update={"download_minutes": 3 / 60, "min_download_kb_per_s": 0.0})
     with pytest.raises(VideoNotYet, match="FRAMESEARCH_DOWNLOAD_MINUTES"):
         download(f"{server.address}/clip.mp4", tmp_path, settings)
-    # The same of a site that says that it plays for three seconds.
-    settings = settings.model_copy(update={"download_minutes": 1.0})
-    assert download(f"{server.address}/site/watch/ok-1", tmp_path, settings).read_bytes() == clip
+    url = f"{server.address}/clip.mp4"
+    odd_values.INFOS["tells"] = {"id": "tells", "title": "t", "url": url, "ext": "mp4", "duration": 60}
+    assert download(f"{server.address}/odd/info/tells", tmp_path, settings).read_bytes() == clip
 
 
 def endless(client: Client) -> None:
