@@ -1,20 +1,16 @@
 """Which playlists `make up` ingests."""
 
-import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from embedded_stack.demo_feed import demo_playlist
 from embedded_stack.errors import PlaylistMissing
 from framesearch.settings import CHECKOUT, Settings
-
-_SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:")  # https://..., and yt-dlp's own ytsearch5:...
-_HOST = re.compile(r"[\w-]+(\.[\w-]+)+/")  # an address without its scheme: www.youtube.com/...
+from framesearch.sources.addresses import local_path, normalise, readable
 
 
 def resolve(named: Sequence[str], folder: Path) -> list[str]:
-    """Playlists as they were named, folders and files made absolute.
+    """Playlists as the catalogue calls them.
 
     Args:
         folder: that relative paths start from.
@@ -24,16 +20,14 @@ def resolve(named: Sequence[str], folder: Path) -> list[str]:
     """
     found = []
     for name in filter(None, (name.strip() for name in named)):
-        path = (folder / os.path.expanduser(name)).resolve()  # noqa: PTH111 - Path's own fails on unknown users
-        if path.exists():
-            found.append(str(path))
-        elif _SCHEME.match(name) or (_HOST.match(name) and not name.startswith(".")):
-            found.append(name)
-        else:
+        playlist = normalise(name, folder)
+        path = local_path(playlist)
+        if path is not None and not path.exists():
             raise PlaylistMissing(
-                f"there is no folder {path}: name a folder of video files, or the address of a playlist "
+                f"there is no folder {readable(playlist)}: name a folder of video files, or the address of a playlist "
                 "(https://...). Nothing was started."
             )
+        found.append(playlist)
     return found
 
 

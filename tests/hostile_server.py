@@ -110,5 +110,3 @@ class HostileServer:
             self.requests.append(path)
             self.clients.append(client)
             self.answers.get(path.partition("?")[0], lambda client: client.head("404 Not Found"))(client)
-
-

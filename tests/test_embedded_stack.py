@@ -33,6 +33,7 @@ from framesearch.catalogue import open_catalogue
 from framesearch.indexing import current_build
 from framesearch.records import PlaylistListing
 from framesearch.settings import CONFIG_FILE, Settings
+from framesearch.sources.addresses import normalise
 from framesearch.storage import open_storage
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -348,7 +349,17 @@ def test_no_secret_stands_in_the_configuration_file():
 def test_folders_are_made_absolute_and_addresses_kept(tmp_path: Path):
     (tmp_path / "my clips").mkdir()
     named = ["my clips", "https://www.youtube.com/playlist?list=x", "ytsearch3:frogs", "www.youtube.com/@frogs"]
-    assert playlists.resolve(named, tmp_path) == [str(tmp_path / "my clips"), *named[1:]]
+    assert playlists.resolve(named, tmp_path) == [str(tmp_path / "my clips"), *named[1:3], f"https://{named[3]}"]
+
+
+@pytest.mark.parametrize(
+    "name", ["www.youtube.com/@frogs", "youtube.com", "films.example.com:8000/feed.xml", "ytsearch3:frogs", "my clips"]
+)
+def test_a_playlist_is_the_same_for_every_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str):
+    (tmp_path / "my clips").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert playlists.resolve([name], tmp_path) == [normalise(name)]
+    assert (":" in normalise(name)) == (name != "my clips")
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,9 @@ def test_public_addresses_are_within_reach(address: str):
     assert is_public(address)
 
 
-@pytest.mark.parametrize("host", ["2130706433", "0x7f000001", "0x7F.1", "0177.0.0.1", "127.1", "127.0.0.1.", "①②⑦.0.0.1"])
+@pytest.mark.parametrize(
+    "host", ["2130706433", "0x7f000001", "0x7F.1", "0177.0.0.1", "127.1", "127.0.0.1.", "①②⑦.0.0.1"]
+)
 def test_an_address_is_known_in_every_form_that_resolvers_accept(host: str):
     assert numeric(host) == "127.0.0.1"
     reach = Reach(["https://films.example.com/feed.xml"])

@@ -1,7 +1,6 @@
 """What the tasks of `ingest_playlists` do: library use cases, with this installation's settings."""
 
 import logging
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -31,12 +30,7 @@ def playlists_to_list(params: Mapping[str, Any]) -> list[str]:
 def _named(playlists: Sequence[str] | None) -> list[str]:
     """Playlists as the catalogue calls them. Tasks run in another folder: relative paths start from the checkout."""
     given = [playlist.strip() for playlist in playlists or ()]
-    return list(dict.fromkeys(normalise(_from_checkout(playlist)) for playlist in given if playlist))
-
-
-def _from_checkout(playlist: str) -> str:
-    path = CHECKOUT / playlist
-    return str(path) if os.path.exists(path) else playlist  # noqa: PTH110 - Path's own fails on what is no path
+    return list(dict.fromkeys(normalise(playlist, CHECKOUT) for playlist in given if playlist))
 
 
 def list_playlist(url: str) -> dict[str, Any]:

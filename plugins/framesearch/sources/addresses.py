@@ -9,19 +9,23 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from framesearch.sources.file_kinds import VIDEO_SUFFIXES
 from framesearch.text import safe_text
 
-_SITE = re.compile(r"[\w-]+(\.[\w-]+)+(/|$)")  # such as "www.youtube.com/@channel"
+_SITE = re.compile(r"[\w-]+(\.[\w-]+)+(:\d+)?([/?]|$)")  # such as "www.youtube.com/@channel"
 _LONGEST = 4096  # characters of an address or path that are shown
 
 
-def normalise(url: str) -> str:
+def normalise(url: str, folder: Path | None = None) -> str:
     """One name for a playlist however it was written: that of `file_address` for what is local, else the address.
 
     A path is recognised by being there, by its form (`/`, `./`, `~`) or by a video file's suffix. Never raises, and
-    what it returns is well-formed text, whatever was given.
+    what it returns is well-formed text, whatever was given. Every way to name a playlist (command line, `make up`,
+    settings, the DAG's form) goes by this one rule.
+
+    Args:
+        folder: that relative paths start from; the working folder by default.
     """
     url = url.strip()
     try:
-        path = _path_of(url)
+        path = _path_of(url, folder)
         if path is not None:
             return file_address(Path(os.path.realpath(path)))  # Path.resolve fails on circular links
         url = f"https://{url}" if _SITE.match(url) else url
@@ -30,17 +34,17 @@ def normalise(url: str) -> str:
     return safe_text(url, _LONGEST) if _is_no_text(url) else url
 
 
-def _path_of(url: str) -> str | None:
+def _path_of(url: str, folder: Path | None) -> str | None:
     """The path that was written, None where it is the address of a site."""
     if url.lower().startswith("file://"):
         return os.fsdecode(unquote_to_bytes("/" + url[len("file://") :].partition("/")[2]))
     if "://" in url:
         return None
-    path = os.path.expanduser(url)  # noqa: PTH111 - Path's own fails on unknown users
+    path = os.path.join(folder or "", os.path.expanduser(url))  # noqa: PTH111, PTH118 - Path's own fails on unknown users
     if os.path.exists(path) or url.startswith(("/", ".", "~")) or Path(path).suffix.lower() in VIDEO_SUFFIXES:  # noqa: PTH110 - Path's own fails on what is no path
         return path
     # Such as "ytsearch5:words".
-    return None if re.match(r"[a-z][\w+-]*:", url) or _SITE.match(url) else path
+    return None if re.match(r"[A-Za-z][\w+.-]*:", url) or _SITE.match(url) else path
 
 
 def file_address(path: Path) -> str:

@@ -139,7 +139,7 @@ class Reach:
     @cached_property
     def _own(self) -> frozenset[tuple[str, int]]:
         """Addresses and ports of the playlists that were knowingly named in this machine's surroundings."""
-        own = set()
+        own: set[tuple[str, int]] = set()
         for host, port in filter(None, map(host_and_port, self._playlists)):
             if numeric(host) or is_local_name(host):
                 try:

@@ -194,7 +194,8 @@ def _playlist_error(url: str, failure: Failure) -> FramesearchError:
     shown = safe_text(url)
     if failure.transient:
         return PlaylistUnreachable(
-            f"playlist {shown} could not be listed this time ({failure.reason}): {failure.told}. It is tried again later"
+            f"playlist {shown} could not be listed this time ({failure.reason}): {failure.told}. "
+            "It is tried again later"
         )
     return PlaylistUnavailable(
         f"playlist {shown} can't be listed ({failure.reason}): {failure.told}. {_ADVICE.get(failure.reason, _CHECK)}"

@@ -172,6 +172,7 @@ def _pool_class(base: Any, bounds: Bounds) -> Any:
     """A pool of connections that are made to checked addresses only and are watched."""
 
     class BoundedConnection(base.ConnectionCls):  # type: ignore[misc]
+        _dns_host: str
         _handshake: socket.socket | None = None
 
         def connect(self) -> None:
@@ -183,7 +184,8 @@ def _pool_class(base: Any, bounds: Bounds) -> Any:
                     self._handshake.close()
 
         def _new_conn(self) -> socket.socket:
-            name, failure = self._dns_host, None
+            name: str = self._dns_host  # what urllib3 connects to; `host` is also what TLS checks
+            failure: Exception | None = None
             try:
                 addresses = bounds.reach.addresses(self.host, self.port)
             except socket.gaierror as error:
@@ -234,7 +236,9 @@ class _BoundedBody:
             if whole.tell() > self._bounds.page_limit:
                 self.close()
                 limit = f"{self._bounds.page_limit / 1e6:g} MB"
-                raise self._bounds.refuse(TooLarge(f"{safe_text(self._url, 200)} is a page or feed of over {limit}, see {_LIMIT}"))
+                raise self._bounds.refuse(
+                    TooLarge(f"{safe_text(self._url, 200)} is a page or feed of over {limit}, see {_LIMIT}")
+                )
         return whole.getvalue()
 
     def _read(self, size: int, decode_content: bool | None) -> bytes:
