@@ -1,0 +1,3 @@
+from video_corpus_entry import Entry
+
+ENTRIES: list[Entry] = []
