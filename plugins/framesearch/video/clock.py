@@ -1,0 +1,168 @@
+"""One rising time line over all that a file holds.
+
+The rule, for every container: times count from the earliest stamp of any stream (FFmpeg's `start_time`), as the ffmpeg
+program and players show them. A picture that starts after the sound stays that much later; a file whose clock starts
+at 100 s starts at 0.
+
+Recordings that were written one after the other bring clocks that start again, leap or roll over. A clock that steps
+back, or, where the format allows it, leaps by more than `_LEAP_S`, starts a new stretch of the time line where the
+footage before it ended. So does the ffmpeg program (fftools/ffmpeg_demux.c, `ts_discontinuity_detect`), by the same
+bounds; unlike it, a stream that merely pauses while another goes on is not taken for a leap.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+
+import av
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from framesearch.video.containers import clock_may_leap, has_times
+
+_LEAP_S = 10.0  # ffmpeg's dts_delta_threshold
+_BACK_S = 0.1  # a decoding time that steps back further is a clock that starts again
+_BACK_ELSEWHERE_S = 1.0  # the same in formats whose clocks should not: fragments of an MP4 may overlap a little
+_NEAR_S = 1.0  # a stamp so near to where its stream is expected belongs to a stretch known before
+_ROUNDED_S = 1e-5  # a container's start is told in whole microseconds: its first frame may seem to lie before it
+_STEP_S = 1e-3  # a frame whose stamp is not after that of the frame before comes so much after it
+_KNOWN = 8  # stretches of the time line to which a track may still go back
+_USUAL_S = 0.04  # a frame, where nothing tells
+
+
+@dataclass
+class _Track:
+    unit_s: float
+    frame_s: float  # how long a packet lasts where it does not say
+    timed: bool  # sound or picture: others don't move the clock
+    shift_s: float = 0.0  # added to its stamps
+    dts_s: float | None = None  # of its last packet, on the time line
+    next_s: float | None = None  # where its next packet is expected
+    end_s: float = 0.0
+
+
+@dataclass
+class Clock:
+    """Puts packets on the time line, in the order in which the file holds them.
+
+    Attributes:
+        end_s: up to where the file was read, over all its streams.
+        unmoved_end_s: the same by the file's own clock.
+    """
+
+    container: InputContainer
+    end_s: float = 0.0
+    unmoved_end_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.origin_s = (self.container.start_time or 0) / av.time_base
+        self._may_leap = clock_may_leap(self.container)
+        self._back_s = _BACK_S if self._may_leap else _BACK_ELSEWHERE_S
+        self._shifts_s = deque([0.0], _KNOWN)
+        self._tracks = [self._track(stream) for stream in self.container.streams]
+
+    @staticmethod
+    def _track(stream: object) -> _Track:
+        base, kind = getattr(stream, "time_base", None), getattr(stream, "type", None)
+        rate = getattr(stream, "average_rate", None) if kind == "video" else None
+        return _Track(float(base or 0), float(1 / rate) if rate else _USUAL_S, kind in ("video", "audio"))
+
+    def place(self, packet: Packet) -> float | None:
+        """Move a packet's stamps onto the time line; when it is shown there, in seconds, None where it doesn't say."""
+        track = self._tracks[packet.stream_index]
+        pts, dts, unit_s = packet.pts, packet.dts, track.unit_s
+        stamp = dts if dts is not None else pts
+        if stamp is None or not unit_s or not track.timed:
+            return None
+        lasts_s = (packet.duration or 0) * unit_s or track.frame_s
+        shown_s = (stamp if pts is None else pts) * unit_s - self.origin_s
+        self._follow(track, stamp * unit_s - self.origin_s, shown_s, ordered=dts is not None)
+        track.next_s = (track.dts_s or 0.0) + lasts_s
+        if track.shift_s:
+            ticks = round(track.shift_s / unit_s)
+            packet.pts = None if pts is None else pts + ticks
+            packet.dts = None if dts is None else dts + ticks
+            shown_s += ticks * unit_s
+        track.end_s = max(track.end_s, shown_s + lasts_s)
+        if track.end_s > self.end_s:
+            self.end_s = track.end_s
+            self.unmoved_end_s = max(self.unmoved_end_s, self.end_s - track.shift_s + self.origin_s)
+        return None if pts is None else shown_s
+
+    def track_end_s(self, index: int) -> float:
+        """Up to where a track was read."""
+        return self._tracks[index].end_s
+
+    def _follow(self, track: _Track, stamp_s: float, shown_s: float, *, ordered: bool) -> None:
+        """Keep or change the shift of a track for its next stamp; one without decoding time may step back a little."""
+        if not self._goes_on(track, stamp_s + track.shift_s, ordered):
+            expected_s = track.next_s if track.next_s is not None else self.end_s
+            nearest = min(self._shifts_s, key=lambda shift_s: abs(stamp_s + shift_s - expected_s))
+            newest = self._shifts_s[-1]
+            if newest != track.shift_s and self._goes_on(track, stamp_s + newest, ordered):
+                track.shift_s = newest
+            elif abs(stamp_s + nearest - expected_s) <= _NEAR_S:
+                track.shift_s = nearest
+            elif self._may_leap or self._steps_back(track, stamp_s + track.shift_s, ordered):
+                track.shift_s = self.end_s - shown_s
+                self._shifts_s.append(track.shift_s)
+        track.dts_s = stamp_s + track.shift_s
+
+    def _steps_back(self, track: _Track, stamp_s: float, ordered: bool) -> bool:
+        return track.dts_s is not None and stamp_s < track.dts_s - (self._back_s if ordered else _LEAP_S)
+
+    def _goes_on(self, track: _Track, stamp_s: float, ordered: bool) -> bool:
+        if track.next_s is None:
+            return not self._may_leap or abs(stamp_s - self.end_s) <= _LEAP_S or self.end_s == 0
+        if self._steps_back(track, stamp_s, ordered):
+            return False
+        return stamp_s <= max(track.next_s, self.end_s) + _LEAP_S
+
+
+class FrameTimes:
+    """The time at which each frame is shown, strictly rising.
+
+    Frames carry a presentation time and the decoding time at which they came out. Which of them to believe is decided
+    as FFmpeg does (libavcodec/decode.c, `guess_correct_pts`): AVI files, for one, may hold decoding times only.
+
+    Where frames carry none, each is shown for as long as the stream says.
+    """
+
+    def __init__(self, clock: Clock, stream: VideoStream) -> None:
+        self._clock, self._unit_s = clock, float(stream.time_base or 0)
+        rate = stream.codec_context.framerate or stream.average_rate
+        self._frame_s = float(1 / rate) if rate else _USUAL_S
+        self._timed = has_times(clock.container)
+        self._faulty_pts = self._faulty_dts = 0
+        self._last_pts = self._last_dts = -(1 << 63)
+        self._last_s: float | None = None
+        self._lasts_s = 0.0
+
+    def next(self, frame: VideoFrame) -> tuple[float, float]:
+        """When the next frame is shown, and for how long, in seconds; negative where it lies before the start."""
+        stamp = self._believed(frame.pts, frame.dts) if self._timed else None
+        last_s, lasts_s = self._last_s, (frame.duration or 0) * self._unit_s if self._timed else 0.0
+        if stamp is not None:
+            time_s = stamp * self._unit_s - self._clock.origin_s
+        else:
+            time_s = 0.0 if last_s is None else last_s + self._lasts_s
+        if -_ROUNDED_S < time_s < 0:
+            time_s = 0.0
+        if last_s is not None and time_s <= last_s:
+            time_s = last_s + _STEP_S
+        self._last_s, self._lasts_s = time_s, lasts_s or self._frame_s
+        return time_s, self._lasts_s
+
+    def _believed(self, pts: int | None, dts: int | None) -> int | None:
+        if dts is not None:
+            self._faulty_dts += dts <= self._last_dts
+            self._last_dts = dts
+        elif pts is not None:
+            self._last_dts = pts
+        if pts is not None:
+            self._faulty_pts += pts <= self._last_pts
+            self._last_pts = pts
+        elif dts is not None:
+            self._last_pts = dts
+        return pts if pts is not None and (dts is None or self._faulty_pts <= self._faulty_dts) else dts

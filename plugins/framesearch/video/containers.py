@@ -1,0 +1,89 @@
+"""Opening video files safely, and reading all the packets that can be read."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import av.logging
+from av.container import InputContainer
+from av.format import Flags
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from framesearch.errors import VideoUnavailable
+from framesearch.records import Reason
+
+log = logging.getLogger(__name__)
+
+# Containers that hold their own pictures. Without this list FFmpeg takes a text file for a film of its letters, and
+# playlist formats (HLS, concat, ...) open whatever other files they name.
+_CONTAINERS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpegtsraw,mpeg,mpegvideo,m4v,avi,flv,live_flv,kux,asf,asf_o,ogg,ivf,"
+    "obu,av1,h264,hevc,vvc,rm,mxf,nut,wtv,dv,dhav,gxf,gif,swf,vob,nsv,nuv,ty,y4m,yuv4mpegpipe,h261,h263,vc1,mjpeg,"
+    "webm_dash"
+)
+_FAILURES = 20  # in a row, to read a packet: then the rest of the file is given up
+
+# FFmpeg's own complaints about strangers' files stay unheard: what matters is raised. No other level will do: from any
+# level on PyAV listens with a callback that takes the GIL, and closing a file waits, with the GIL held, for decoder
+# threads that complain: both wait for ever.
+av.logging.set_level(None)
+
+
+def open_container(path: Path) -> InputContainer:
+    """Open a file.
+
+    Raises:
+        VideoUnavailable: FFmpeg finds no video file there.
+    """
+    if path.stat().st_size == 0:
+        raise VideoUnavailable(f"{path.name} is empty (0 bytes): fetch it again", Reason.CORRUPT)
+    options = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
+    try:
+        return av.open(str(path), "r", options=options, metadata_errors="replace")
+    except (av.FFmpegError, ValueError) as error:
+        what = getattr(error, "strerror", None) or str(error)
+        raise VideoUnavailable(
+            f"{path.name} is no video file that can be read ({what}): check that it plays, or fetch it again",
+            Reason.CORRUPT,
+        ) from error
+
+
+def packets_of(container: InputContainer, name: str) -> Iterator[Packet | None]:
+    """Every packet of the file; None for each stretch that the container could not be read in."""
+    failures = 0
+    while failures < _FAILURES:
+        try:
+            for packet in container.demux():
+                if packet.size:  # the empty ones at the end would flush decoders, each only that of the first stream
+                    failures = 0
+                    yield packet
+            return
+        except av.FFmpegError as error:
+            log.warning("%s: a stretch can't be read: %s", name, error)
+            failures += 1
+            yield None
+
+
+def clock_may_leap(container: InputContainer) -> bool:
+    """Whether recordings in this format may change their clock midway, as broadcasts do."""
+    return bool(container.format.flags & Flags.ts_discont.value)
+
+
+def has_times(container: InputContainer) -> bool:
+    """False for bare streams, whose packets carry no times: what FFmpeg makes up for them is worth nothing."""
+    return not container.format.flags & Flags.no_timestamps.value
+
+
+def stated_s(container: InputContainer, film: VideoStream) -> float:
+    """How long the file says it is, in seconds; 0 where the format doesn't, and FFmpeg's answer is a guess.
+
+    The longest of its tracks counts, where each says how long it is, else what the file says of itself.
+    """
+    if clock_may_leap(container) or not has_times(container):
+        return 0.0
+    tracks = [film, *container.streams.audio]
+    if all(track.duration and track.time_base for track in tracks):
+        return max(float((track.duration or 0) * (track.time_base or 0)) for track in tracks)
+    return max(0.0, (container.duration or 0) / av.time_base)
