@@ -133,7 +133,7 @@ def test_there_is_no_name_twice() -> None:
 def _shown_by_ffmpeg(entry: Entry, path: Path, ours: list[Shown]) -> list[Shown]:
     """In the sizes of our pictures: where they change, ffmpeg is asked for each size."""
     sizes = list(dict.fromkeys(frame.rgb.shape[1::-1] for frame in ours))
-    asked = [shown_by_ffmpeg(path, size, track=entry.track, sound=entry.sound) for size in sizes]
+    asked = [shown_by_ffmpeg(path, size, track=entry.track, sound=entry.sound, rgb=entry.rgb) for size in sizes]
     if len(asked) == 1:
         return asked[0]
     by_time = {round(frame.time_s, 2): sizes.index(frame.rgb.shape[1::-1]) for frame in ours}

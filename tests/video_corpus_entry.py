@@ -20,13 +20,14 @@ class Entry:
         write: writes it and returns the right times.
         sound: whether it has sound, from whose start ffmpeg may count times.
         track: of those that are video, the film, as ffmpeg names it.
+        rgb: whether its pixels are stored as red, green and blue, or gray: then they go another way through the scaler.
         clocks: whether the pictures are sharp enough for the time drawn into them to be read.
         may_miss: how many of the right pictures may be left out, because the file is damaged.
         may_smear: how many pictures may come out that show not what was drawn, for the same reason.
         shortfall: a pattern that must be found in what the reader says is missing.
         refused: why the file gives nothing; with `says`, a pattern that must be found in the message.
         unlike_ffmpeg: why ffmpeg's times or pictures are not the right ones here; the drawn ones alone count then.
-        levels: by how much pixels may differ from ffmpeg's on average, where something else than rounding is allowed.
+        levels: by how much pixels may differ from ffmpeg's on average; by default by nothing.
         within_s: how exactly the container tells times.
     """
 
@@ -35,6 +36,7 @@ class Entry:
     write: Recipe
     sound: bool = False
     track: str = "v:0"
+    rgb: bool = False
     clocks: bool = True
     may_miss: int = 0
     may_smear: int = 0
@@ -42,16 +44,17 @@ class Entry:
     refused: Reason | None = None
     says: str = ""
     unlike_ffmpeg: str = ""
-    levels: float = 0.5
+    levels: float = 0.0
     within_s: float = 1.1e-3
 
     @property
     def right(self) -> str:
         """What is right, in words, for the table."""
+        exactly = f", times within {self.within_s * 1000:.0f} ms" if self.within_s > 0.002 else ""
         if self.refused:
             return f"refused: {self.refused.value.replace('_', ' ')}"
         if self.shortfall:
-            return "partial"
+            return f"partial{exactly}"
         if self.may_miss:
-            return f"ready; up to {self.may_miss} pictures lost"
-        return "ready"
+            return f"ready; up to {self.may_miss} pictures lost{exactly}"
+        return f"ready{exactly}"

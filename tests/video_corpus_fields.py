@@ -22,7 +22,7 @@ def telecined(count: int = 30) -> Recipe:
     def write(path: Path) -> Film:
         bare = path.with_suffix(".m2v")
         shown = film(options, [float(number * NTSC) for number in range(count)], unit_s=NTSC)(bare)
-        bare.write_bytes(_with_repeated_fields(bare.read_bytes()))
+        bare.write_bytes(_with_repeated_fields(bare.read_bytes(), count))
         ffmpeg("-fflags +genpts -i", bare, "-c copy", path)
         bare.unlink()
         return Film(tuple(float(field * NTSC / 2) for field in fields), shown.clocks_s)
@@ -30,14 +30,14 @@ def telecined(count: int = 30) -> Recipe:
     return write
 
 
-def _with_repeated_fields(content: bytes) -> bytes:
+def _with_repeated_fields(content: bytes, count: int) -> bytes:
     """Source: ISO/IEC 13818-2, 6.2.3.1, picture coding extension."""
     changed, at, number = bytearray(content), 0, 0
     top_first = True
     while (at := content.find(b"\0\0\1\xb5", at)) >= 0:
         at += 4
         if content[at] >> 4 == 8:
-            repeated = number % 2 == 1
+            repeated = number % 2 == 1 and number < count - 1
             changed[at + 3] = content[at + 3] & 0x7D | top_first << 7 | repeated << 1
             changed[at + 4] = content[at + 4] | 0x80  # progressive frame
             top_first ^= repeated

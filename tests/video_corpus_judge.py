@@ -53,16 +53,20 @@ def read(path: Path, grid_s: float | None = None) -> Reading:
         return Reading(frames, file.duration_s, file.shortfall)
 
 
-def shown_by_ffmpeg(path: Path, size: tuple[int, int], *, track: str = "v:0", sound: bool = False) -> list[Shown]:
+def shown_by_ffmpeg(path: Path, size: tuple[int, int], *, track: str = "v:0", sound: bool = False, rgb: bool = False) -> list[Shown]:
     """Every frame that ffmpeg decodes, none dropped or doubled, at the times at which it shows them.
 
     Args:
         size: (width, height) of the pictures wanted.
         track: which of the video tracks.
         sound: whether the file has sound: ffmpeg counts times from the start of those tracks that it is asked for.
+        rgb: whether the pictures are stored as red, green and blue, or gray.
     """
-    # As the reader: frames that no other builds on stay unsmoothed; averaged where smaller, by way of YUV.
-    filters = f"showinfo=checksum=0,scale={size[0]}:{size[1]}:flags=area,format=rgb24"
+    # Scaled and coloured as the reader does it: frames that no other builds on stay unsmoothed, interlaced ones are
+    # scaled field by field, and pictures are averaged to smaller ones in 4:2:0 before they are coloured.
+    scaled = f"scale={size[0]}:{size[1]}:flags=area:interl=-1"
+    scaled += "" if rgb else ",format=yuv420p|yuvj420p,scale=flags=area:interl=-1"
+    filters = f"showinfo=checksum=0,{scaled},format=rgb24"
     command = [FFMPEG, "-hide_banner", "-nostdin", "-threads", "1", "-filter_threads", "1", "-skip_loop_filter"]
     command += ["noref", "-i", path, "-map", f"0:{track}", "-vf", filters, "-fps_mode", "passthrough"]
     command += ["-f", "rawvideo", "-"]

@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 from generated_videos import even_times, uneven_times
-from video_corpus_containers import AAC, FRAME_S, MP2, X264
+from video_corpus_containers import AAC, MP2, SITING, X264
 from video_corpus_entry import Entry
 from video_corpus_fields import telecined
 from video_corpus_mp4 import with_edits
@@ -17,6 +17,7 @@ WRAP_S = 2**33 / 90_000  # MPEG's clock rolls over
 PAUSED = [*TIMES[:25], *(time_s + 5 for time_s in TIMES[25:])]
 LONG_PAUSE = [*TIMES[:25], *(time_s + 20 for time_s in TIMES[25:])]
 SHORT = TIMES[:25]
+SOUND_S = 0.033  # a packet of sound: by so much may pictures and sound end apart, where a recording follows another
 
 
 def part(options: str, number: int, *, offset_s: float = 0.0, **drawn: object) -> Recipe:
@@ -37,7 +38,7 @@ CUT_WITH_SOUND = copied(film(X264, sound=AAC), via=".mp4", before="-ss 0.52", ch
 ENTRIES = [
     Entry("uneven.mp4", "uneven rate, 5 to 60 pictures a second; its edit list ends before the last picture", but(film(X264, UNEVEN, unit_s=MILLISECOND), lambda shown: shown[:-1])),
     Entry("uneven.mkv", "the same in Matroska", film(X264, UNEVEN, unit_s=MILLISECOND)),
-    Entry("uneven.webm", "the same in WebM: VP8", film("-c:v libvpx -b:v 1M -deadline realtime", UNEVEN, unit_s=MILLISECOND)),
+    Entry("uneven.webm", "the same in WebM: AV1", film("-c:v libsvtav1 -preset 10 -svtav1-params lp=1", UNEVEN, unit_s=MILLISECOND)),
     Entry("uneven.ts", "the same in a transport stream", film(X264, UNEVEN, unit_s=MILLISECOND)),
     Entry("uneven.flv", "the same in Flash video", film(X264, UNEVEN, unit_s=MILLISECOND)),
     Entry("uneven.wmv", "the same in Windows Media", film("-c:v wmv2 -q:v 3", UNEVEN, unit_s=MILLISECOND)),
@@ -85,17 +86,17 @@ ENTRIES = [
     Entry("wrap.ts", "MPEG's clock of 33 bits rolls over midway", film(f"{X264} -output_ts_offset {WRAP_S - 2.4:.3f}")),
     Entry("wrap.mpg", "the same in a program stream", film(f"{MPEG2} -output_ts_offset {WRAP_S - 1.5:.3f}")),
     Entry("glued.ts", "two recordings one after the other; the clock starts again", glued(part(X264, 0), part(X264, 1))),
-    Entry("glued-sound.ts", "the same with sound", glued(part(X264, 0, sound=MP2), part(X264, 1, sound=MP2)), sound=True),
+    Entry("glued-sound.ts", "the same with sound", glued(part(X264, 0, sound=MP2), part(X264, 1, sound=MP2)), sound=True, within_s=SOUND_S),
     Entry("glued-three.ts", "three recordings one after the other", glued(part(X264, 0), part(X264, 1), part(X264, 2))),
     Entry("glued-ahead.ts", "the clock leaps 20,000 s ahead", glued(part(X264, 0), part(X264, 1, offset_s=20_000))),
     Entry("glued-back.ts", "the clock leaps 20,000 s back", glued(part(X264, 0, offset_s=20_000), part(X264, 1))),
     Entry("glued.m2ts", "recordings of a camcorder one after the other", glued(part(X264, 0), part(X264, 1))),
     Entry("glued-mpeg2.ts", "broadcasts in MPEG-2 one after the other", glued(part(MPEG2, 0), part(MPEG2, 1))),
     Entry("glued.mpg", "program streams one after the other", glued(part(MPEG2, 0), part(MPEG2, 1))),
-    Entry("glued.vob", "titles of a DVD one after the other", glued(part(MPEG2, 0, sound="-c:a ac3"), part(MPEG2, 1, sound="-c:a ac3")), sound=True, unlike_ffmpeg="it starts the second title before the last picture of the first has ended"),
+    Entry("glued.vob", "titles of a DVD one after the other", glued(part(MPEG2, 0, sound="-c:a ac3"), part(MPEG2, 1, sound="-c:a ac3")), sound=True, within_s=SOUND_S),
     Entry("chained.ogv", "chained Ogg", glued(part(THEORA, 0), part(THEORA, 1)), unlike_ffmpeg="it leaves a gap of three pictures between the two"),
-    Entry("chained-sound.ogv", "chained Ogg with sound", glued(part(THEORA, 0, sound="-c:a libvorbis"), part(THEORA, 1, sound="-c:a libvorbis")), sound=True, unlike_ffmpeg="it shows the first only"),
+    Entry("chained-sound.ogv", "chained Ogg with sound", glued(part(THEORA, 0, sound="-c:a libvorbis"), part(THEORA, 1, sound="-c:a libvorbis")), sound=True, within_s=SOUND_S, unlike_ffmpeg="it shows the first only"),
     Entry("glued.flv", "Flash videos one after the other", glued(part("-c:v flv -q:v 3", 0), part("-c:v flv -q:v 3", 1)), unlike_ffmpeg="it shows the first only"),
-    Entry("glued.dv", "tapes one after the other", glued(*(film("-c:v dvvideo", TIMES[:8], size=(720, 576), seed=number, first_s=0.32 * number) for number in range(2)))),
+    Entry("glued.dv", "tapes one after the other", glued(*(film("-c:v dvvideo", TIMES[:8], size=(720, 576), seed=number, first_s=0.32 * number) for number in range(2))), levels=SITING),
     Entry("glued.h264", "bare H.264 one after the other", glued(part(X264, 0), part(X264, 1))),
 ]
