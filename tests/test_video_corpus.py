@@ -78,6 +78,11 @@ def test_pictures_and_times_are_those_that_ffmpeg_shows(entry: Entry, written: W
     assert len(found) >= len(theirs) - entry.may_miss - entry.may_smear, _difference(
         times_s, their_times_s, entry.within_s
     )
+    sizes = {(ours[k].size, theirs[other].size) for k, other in found}
+    if entry.sizes:
+        assert tuple(dict.fromkeys(frame.size for frame in ours)) == entry.sizes
+    else:
+        assert all(size == their_size for size, their_size in sizes), f"sizes: {sizes}"
     unlike = {
         round(times_s[k], 3): round(difference, 2)
         for k, other in found
@@ -100,14 +105,15 @@ def test_what_is_missing_is_said(entry: Entry, written: Written) -> None:
 
 @each(SHOWN)
 def test_reading_on_a_grid_leaves_out_pictures_but_changes_none(entry: Entry, written: Written) -> None:
-    every = written.reading(entry).frames
-    some = read(written.file(entry)[0], GRID_S).frames
-    wanted = {round(frame.time_s, 6): frame.rgb for frame in every}
+    every = {round(frame.time_s, 6): frame.rgb for frame in written.reading(entry).frames}
+    some = {round(frame.time_s, 6): frame.rgb for frame in read(written.file(entry)[0], GRID_S).frames}
+    first = {int(time_s / GRID_S + 1e-6): time_s for time_s in sorted(every, reverse=True)}
 
-    assert {round(frame.time_s, 6) for frame in some} <= set(wanted)
-    assert all(np.array_equal(frame.rgb, wanted[round(frame.time_s, 6)]) for frame in some)
-    first = {int(frame.time_s / GRID_S + 1e-6): frame.time_s for frame in reversed(every)}
-    assert set(first.values()) <= {frame.time_s for frame in some}
+    assert set(some) <= set(every)
+    # What a decoder puts in the place of lost pictures depends on the pictures that it has seen.
+    unlike = {time_s for time_s, rgb in some.items() if not np.array_equal(rgb, every[time_s])}
+    unlike |= set(first.values()) - set(some)
+    assert len(unlike) <= entry.may_smear, sorted(unlike)
 
 
 @each(REFUSED)

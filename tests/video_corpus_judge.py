@@ -15,15 +15,16 @@ from framesearch.video import VideoFile
 HEIGHT = 360  # of the reader's pictures: the drawn ones are smaller, so that they aren't scaled
 
 _TIME_BASE = re.compile(r"Parsed_showinfo.*config in time_base: (\d+)/(\d+)")
-_FRAME = re.compile(r"Parsed_showinfo.* n: *\d+ pts: *(-?\d+|NOPTS)")
+_FRAME = re.compile(r"Parsed_showinfo.* n: *\d+ pts: *(-?\d+|NOPTS).* sar:(\d+)/(\d+) s:(\d+)x(\d+)")
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A frame: its time, and its picture as RGB uint8 (H, W, 3)."""
+    """A frame: its time, its picture as RGB uint8 (H, W, 3), and the (width, height) in which it is to be seen."""
 
     time_s: float
     rgb: np.ndarray
+    size: tuple[int, int]
 
     def clock_s(self) -> float | None:
         """The time that the picture carries; None if it can't be read."""
@@ -49,7 +50,8 @@ def read(path: Path, grid_s: float | None = None) -> Reading:
         VideoUnavailable: as the reader does.
     """
     with VideoFile(path, height=HEIGHT, max_hours=1, grid_s=grid_s) as file:
-        frames = [Shown(frame.timestamp_s, frame.picture()) for frame in file.frames()]
+        shown = ((frame.timestamp_s, frame.picture()) for frame in file.frames())
+        frames = [Shown(time_s, rgb, rgb.shape[1::-1]) for time_s, rgb in shown]
         return Reading(frames, file.duration_s, file.shortfall)
 
 
@@ -75,12 +77,14 @@ def shown_by_ffmpeg(path: Path, size: tuple[int, int], *, track: str = "v:0", so
     done = subprocess.run(command, capture_output=True)
     count = len(done.stdout) // (size[0] * size[1] * 3)
     pictures = np.frombuffer(done.stdout, np.uint8)[: count * size[0] * size[1] * 3].reshape(-1, size[1], size[0], 3)
-    times_s: list[float] = []
+    seen: list[tuple[float, tuple[int, int]]] = []
     unit_s = Fraction(1)
     for line in done.stderr.decode(errors="replace").splitlines():
         if base := _TIME_BASE.search(line):
             unit_s = Fraction(int(base[1]), int(base[2]))
         elif frame := _FRAME.search(line):
-            times_s.append(float("nan") if frame[1] == "NOPTS" else float(int(frame[1]) * unit_s))
-    assert len(times_s) == count, f"{path.name}: {len(times_s)} frames told, {count} pictures given"
-    return [Shown(time_s, rgb) for time_s, rgb in zip(times_s, pictures, strict=True)]
+            pixel_aspect = int(frame[2]) / int(frame[3]) if frame[2] != "0" else 1.0
+            time_s = float("nan") if frame[1] == "NOPTS" else float(int(frame[1]) * unit_s)
+            seen.append((time_s, (round(int(frame[4]) * pixel_aspect), int(frame[5]))))
+    assert len(seen) == count, f"{path.name}: {len(seen)} frames told, {count} pictures given"
+    return [Shown(time_s, rgb, size) for (time_s, size), rgb in zip(seen, pictures, strict=True)]
