@@ -9,6 +9,7 @@ import video_corpus_codecs
 import video_corpus_containers
 import video_corpus_faults
 import video_corpus_geometry
+import video_corpus_refusals
 import video_corpus_timing
 import video_corpus_tracks
 from video_corpus_entry import Entry
@@ -22,6 +23,7 @@ CHAPTERS: dict[str, list[Entry]] = {
     "Geometry": video_corpus_geometry.ENTRIES,
     "Tracks": video_corpus_tracks.ENTRIES,
     "Faults": video_corpus_faults.ENTRIES,
+    "Refusals": video_corpus_refusals.ENTRIES,
 }
 CORPUS = [entry for entries in CHAPTERS.values() for entry in entries]
 

@@ -22,14 +22,15 @@ class Entry:
         track: of those that are video, the film, as ffmpeg names it.
         rgb: whether its pixels are stored as red, green and blue, or gray: then they go another way through the scaler.
         clocks: whether the pictures are sharp enough for the time drawn into them to be read.
-        sizes: (width, height) in which pictures are to be seen, one after the other, where ffmpeg keeps to the first.
+        aspects: in which pictures are to be seen, one after the other, where ffmpeg's filters keep to the first.
         may_miss: how many of the right pictures may be left out, because the file is damaged.
         may_smear: how many pictures may come out that show not what was drawn, for the same reason.
         shortfall: a pattern that must be found in what the reader says is missing; empty where it may say something or
             nothing.
         refused: why the file gives nothing; with `says`, a pattern that must be found in the message.
         unlike_ffmpeg: why ffmpeg's times or pictures are not the right ones here; the drawn ones alone count then.
-        levels: by how much pixels may differ from ffmpeg's on average; by default by nothing.
+        levels: by how much pixels may differ from ffmpeg's on average; by default by nothing, unless they
+            are scaled.
         within_s: how exactly the container tells times.
     """
 
@@ -40,7 +41,7 @@ class Entry:
     track: str = "v:0"
     rgb: bool = False
     clocks: bool = True
-    sizes: tuple[tuple[int, int], ...] = ()
+    aspects: tuple[float, ...] = ()
     may_miss: int = 0
     may_smear: int = 0
     shortfall: str | None = None

@@ -20,11 +20,18 @@ _FRAME = re.compile(r"Parsed_showinfo.* n: *\d+ pts: *(-?\d+|NOPTS).* sar:(\d+)/
 
 @dataclass(frozen=True)
 class Shown:
-    """A frame: its time, its picture as RGB uint8 (H, W, 3), and the (width, height) in which it is to be seen."""
+    """A frame.
+
+    Attributes:
+        rgb: its picture, uint8 (H, W, 3).
+        aspect: the width in which it is to be seen over its height.
+        scaled: whether the picture has another size than was stored.
+    """
 
     time_s: float
     rgb: np.ndarray
-    size: tuple[int, int]
+    aspect: float
+    scaled: bool = False
 
     def clock_s(self) -> float | None:
         """The time that the picture carries; None if it can't be read."""
@@ -51,11 +58,13 @@ def read(path: Path, grid_s: float | None = None) -> Reading:
     """
     with VideoFile(path, height=HEIGHT, max_hours=1, grid_s=grid_s) as file:
         shown = ((frame.timestamp_s, frame.picture()) for frame in file.frames())
-        frames = [Shown(time_s, rgb, rgb.shape[1::-1]) for time_s, rgb in shown]
+        frames = [Shown(time_s, rgb, rgb.shape[1] / rgb.shape[0]) for time_s, rgb in shown]
         return Reading(frames, file.duration_s, file.shortfall)
 
 
-def shown_by_ffmpeg(path: Path, size: tuple[int, int], *, track: str = "v:0", sound: bool = False, rgb: bool = False) -> list[Shown]:
+def shown_by_ffmpeg(
+    path: Path, size: tuple[int, int], *, track: str = "v:0", sound: bool = False, rgb: bool = False
+) -> list[Shown]:
     """Every frame that ffmpeg decodes, none dropped or doubled, at the times at which it shows them.
 
     Args:
@@ -77,7 +86,7 @@ def shown_by_ffmpeg(path: Path, size: tuple[int, int], *, track: str = "v:0", so
     done = subprocess.run(command, capture_output=True)
     count = len(done.stdout) // (size[0] * size[1] * 3)
     pictures = np.frombuffer(done.stdout, np.uint8)[: count * size[0] * size[1] * 3].reshape(-1, size[1], size[0], 3)
-    seen: list[tuple[float, tuple[int, int]]] = []
+    seen: list[tuple[float, float, bool]] = []
     unit_s = Fraction(1)
     for line in done.stderr.decode(errors="replace").splitlines():
         if base := _TIME_BASE.search(line):
@@ -85,6 +94,7 @@ def shown_by_ffmpeg(path: Path, size: tuple[int, int], *, track: str = "v:0", so
         elif frame := _FRAME.search(line):
             pixel_aspect = int(frame[2]) / int(frame[3]) if frame[2] != "0" else 1.0
             time_s = float("nan") if frame[1] == "NOPTS" else float(int(frame[1]) * unit_s)
-            seen.append((time_s, (round(int(frame[4]) * pixel_aspect), int(frame[5]))))
+            stored = int(frame[4]), int(frame[5])
+            seen.append((time_s, stored[0] * pixel_aspect / stored[1], stored != size))
     assert len(seen) == count, f"{path.name}: {len(seen)} frames told, {count} pictures given"
-    return [Shown(time_s, rgb, size) for (time_s, size), rgb in zip(seen, pictures, strict=True)]
+    return [Shown(time_s, rgb, *rest) for (time_s, *rest), rgb in zip(seen, pictures, strict=True)]

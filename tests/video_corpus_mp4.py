@@ -47,7 +47,9 @@ def with_edits(recipe: Recipe, *edits: tuple[float, float]) -> Recipe:
     def shown(right: Film) -> Film:
         whole, at_s = Film((), ()), 0.0
         for first_s, length_s in edits:
-            inside = [k for k, time_s in enumerate(right.times_s) if first_s - 1e-6 <= time_s < first_s + length_s - 1e-6]
+            inside = [
+                k for k, time_s in enumerate(right.times_s) if first_s - 1e-6 <= time_s < first_s + length_s - 1e-6
+            ]
             whole += right[inside[0] : inside[-1] + 1].later(at_s - first_s)
             at_s += length_s
         return whole

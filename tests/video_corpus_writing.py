@@ -123,7 +123,16 @@ def film(
         length_s = times_s[-1] + float(even_unit(times_s))
         tone = ("-f lavfi -i", f"sine=frequency=440:sample_rate=48000:duration={length_s:.3f}") if sound else ()
         # One thread makes encoders' choices the same everywhere.
-        ffmpeg(before or "-v error", "-f nut -i", raw, *tone, f"-threads 1 -fps_mode passthrough -enc_time_base {unit_s}".replace("/", ":"), sound or "-an", options, path)
+        ffmpeg(
+            before or "-v error",
+            "-f nut -i",
+            raw,
+            *tone,
+            f"-threads 1 -fps_mode passthrough -enc_time_base {unit_s}".replace("/", ":"),
+            sound or "-an",
+            options,
+            path,
+        )
         raw.unlink()
         return Film.of((first_s + time_s for time_s in times_s), late_s - first_s)
 
@@ -169,7 +178,9 @@ def joined(*parts: Recipe, via: str, options: str = "") -> Recipe:
     return write
 
 
-def copied(recipe: Recipe, options: str = "", *, via: str, before: str = "", change: Callable[[Film], Film] | None = None) -> Recipe:
+def copied(
+    recipe: Recipe, options: str = "", *, via: str, before: str = "", change: Callable[[Film], Film] | None = None
+) -> Recipe:
     """A recipe's packets, unchanged, into another container or with other stamps.
 
     Args:
