@@ -1,4 +1,4 @@
-"""The reader against a corpus of files of all kinds (`video_corpus`): every picture, when it is shown and what it shows.
+"""The reader against a corpus of files of all kinds (`video_corpus`): every picture, when it is shown and what it is.
 
 Two judges: the ffmpeg program, and the time that is drawn into each picture.
 """

@@ -68,7 +68,8 @@ ENTRIES = [
         "h264-bt709.mp4",
         "H.264 marked as BT.709",
         film(
-            "-c:v libx264 -preset veryfast -vf scale=out_color_matrix=bt709 -colorspace bt709 -color_primaries bt709 -color_trc bt709"
+            "-c:v libx264 -preset veryfast -vf scale=out_color_matrix=bt709"
+            " -colorspace bt709 -color_primaries bt709 -color_trc bt709"
         ),
     ),
     Entry("h264-gray.mp4", "H.264 without colour", film("-c:v libx264 -preset veryfast -pix_fmt gray"), rgb=True),
@@ -77,7 +78,8 @@ ENTRIES = [
         "h265-open-gop.mp4",
         "H.265 with open groups of pictures (CRA, RASL)",
         film(
-            "-c:v libx265 -preset fast -tag:v hvc1 -x265-params log-level=error:pools=1:frame-threads=1:open-gop=1:keyint=12:min-keyint=12:bframes=4:scenecut=0"
+            "-c:v libx265 -preset fast -tag:v hvc1 -x265-params log-level=error:pools=1:frame-threads=1"
+            ":open-gop=1:keyint=12:min-keyint=12:bframes=4:scenecut=0"
         ),
     ),
     Entry("h265-10bit.mkv", "H.265 with 10 bits", film(f"{X265} -pix_fmt yuv420p10le")),
@@ -160,6 +162,7 @@ ENTRIES = [
     Entry("raw.avi", "plain BGR pictures", film("-c:v rawvideo -pix_fmt bgr24", SHORT), rgb=True),
     Entry("raw-uyvy.mov", "plain 4:2:2 pictures", film("-c:v rawvideo -pix_fmt uyvy422", SHORT), rgb=True),
     Entry("raw-i420.mkv", "plain 4:2:0 pictures", film("-c:v rawvideo", SHORT)),
+    Entry("dnxhr.mxf", "DNxHR in MXF", film("-c:v dnxhd -profile:v dnxhr_sq -pix_fmt yuv422p", SHORT, size=(256, 144))),
     Entry("v210.mov", "plain 4:2:2 pictures of 10 bits", film("-c:v v210", SHORT, size=(192, 96))),
     Entry("wmv1.wmv", "WMV 7", film("-c:v wmv1 -q:v 3")),
     Entry("rv10.rm", "RealVideo 1", film("-c:v rv10 -q:v 9", size=CIF)),

@@ -142,6 +142,11 @@ ENTRIES = [
     Entry("long-pause.mkv", "no picture for 20 s", film(X264, LONG_PAUSE, unit_s=Fraction(1, 25))),
     Entry("long-pause.mp4", "the same in MP4", film(X264, LONG_PAUSE, unit_s=Fraction(1, 25))),
     Entry(
+        "long-pause.ts",
+        "nothing recorded for 20 s: a clock that leaps, in a format whose clocks may",
+        but(film(X264, LONG_PAUSE, unit_s=Fraction(1, 25)), lambda shown: Film(tuple(TIMES), shown.clocks_s)),
+    ),
+    Entry(
         "one-stamp-twice.mkv",
         "two pictures with one stamp",
         copied(
