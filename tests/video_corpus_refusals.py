@@ -63,7 +63,7 @@ def with_key(content: bytes) -> bytes:
     cipher = _element("5035", _element("47e1", b"\5") + _element("47e2", bytes(range(16))))
     coding = _element("5031", b"\0") + _element("5032", b"\1") + _element("5033", b"\1") + cipher
     box = _element("6d80", _element("6240", coding))
-    tracks = content.index(bytes.fromhex("1654ae6b")) + 4
+    tracks = content.rindex(bytes.fromhex("1654ae6b")) + 4  # the index before them names them, too
     track = content.index(b"\xae", tracks) + 1
     end = _length(content, track)[1]
     content = content[:end] + box + content[end:]
