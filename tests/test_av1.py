@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from generated_videos import draw_video
 
-from framesearch.av1 import Av1Stream
+from framesearch.video.av1 import Av1Stream
 
 
 def packets_of(path: Path) -> tuple[bytes, list[bytes]]:

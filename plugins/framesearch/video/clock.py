@@ -11,11 +11,13 @@ bounds; unlike it, a stream that merely pauses while another goes on is not take
 """
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import av
 from av.container import InputContainer
 from av.packet import Packet
+from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -31,11 +33,23 @@ _KNOWN = 8  # stretches of the time line to which a track may still go back
 _USUAL_S = 0.04  # a frame, where nothing tells
 
 
+# In Ogg, each recording of a chain brings its codec's headers along as packets, whose stamps mean nothing.
+_HEADERS: dict[str, Callable[[bytes], bool]] = {
+    "theora": lambda start: start[0] >= 0x80,
+    "vorbis": lambda start: start[0] % 2 == 1,
+    "opus": lambda start: start.startswith((b"OpusHead", b"OpusTags")),
+    "flac": lambda start: start[0] != 0xFF,
+    "speex": lambda start: start.startswith(b"Speex"),
+    "vp8": lambda start: start.startswith(b"OVP80"),
+}
+
+
 @dataclass
 class _Track:
     unit_s: float
     frame_s: float  # how long a packet lasts where it does not say
     timed: bool  # sound or picture: others don't move the clock
+    is_header: Callable[[bytes], bool] | None = None
     shift_s: float = 0.0  # added to its stamps
     dts_s: float | None = None  # of its last packet, on the time line
     next_s: float | None = None  # where its next packet is expected
@@ -62,11 +76,15 @@ class Clock:
         self._shifts_s = deque([0.0], _KNOWN)
         self._tracks = [self._track(stream) for stream in self.container.streams]
 
-    @staticmethod
-    def _track(stream: object) -> _Track:
-        base, kind = getattr(stream, "time_base", None), getattr(stream, "type", None)
-        rate = getattr(stream, "average_rate", None) if kind == "video" else None
-        return _Track(float(base or 0), float(1 / rate) if rate else _USUAL_S, kind in ("video", "audio"))
+    def _track(self, stream: Stream) -> _Track:
+        rate = stream.average_rate if isinstance(stream, VideoStream) else None
+        codec = stream.codec_context.codec.canonical_name if stream.codec_context else ""
+        return _Track(
+            float(stream.time_base or 0),
+            float(1 / rate) if rate else _USUAL_S,
+            stream.type in ("video", "audio"),
+            _HEADERS.get(codec) if self.container.format.name == "ogg" else None,
+        )
 
     def place(self, packet: Packet) -> float | None:
         """Move a packet's stamps onto the time line; when it is shown there, in seconds, None where it doesn't say."""
@@ -74,6 +92,9 @@ class Clock:
         pts, dts, unit_s = packet.pts, packet.dts, track.unit_s
         stamp = dts if dts is not None else pts
         if stamp is None or not unit_s or not track.timed:
+            return None
+        if track.is_header is not None and packet.size and track.is_header(bytes(memoryview(packet)[:8])):
+            packet.pts = packet.dts = None
             return None
         lasts_s = (packet.duration or 0) * unit_s or track.frame_s
         shown_s = (stamp if pts is None else pts) * unit_s - self.origin_s
