@@ -13,6 +13,7 @@ import video_corpus_refusals
 import video_corpus_timing
 import video_corpus_tracks
 from video_corpus_entry import Entry
+from video_corpus_not_yet import NOT_YET
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "video.md"
 
@@ -37,6 +38,8 @@ def table() -> str:
         lines += [f"**{chapter}** ({len(entries)} files)", "", "| file | what it is | right |", "| --- | --- | --- |"]
         for entry in entries:
             note = f". Unlike ffmpeg: {entry.unlike_ffmpeg}" if entry.unlike_ffmpeg else ""
+            if entry.name in NOT_YET:
+                note += f". **Not yet:** {NOT_YET[entry.name][1]}"
             lines.append(f"| {entry.name} | {entry.what} | {entry.right}{note} |")
         lines.append("")
     return "\n".join(lines)
