@@ -54,11 +54,15 @@ class Entry:
     @property
     def right(self) -> str:
         """What is right, in words, for the table."""
-        exactly = f", times within {self.within_s * 1000:.0f} ms" if self.within_s > 0.002 else ""
         if self.refused:
             return f"refused: {self.refused.value.replace('_', ' ')}"
-        if self.shortfall:
-            return f"partial{exactly}"
+        words = ["partial" if self.shortfall else "ready" if self.shortfall is None else "ready or partial"]
         if self.may_miss:
-            return f"ready; up to {self.may_miss} pictures lost{exactly}"
-        return f"ready{exactly}"
+            words.append(f"up to {self.may_miss} pictures lost")
+        if self.may_smear > 1:
+            words.append(f"up to {self.may_smear} smeared")
+        if self.within_s > 0.002:
+            words.append(f"times within {self.within_s * 1000:.0f} ms")
+        if self.levels:
+            words.append(f"pixels within {self.levels:g} levels on average")
+        return ", ".join(words)
