@@ -25,18 +25,17 @@ REFUSED = [entry for entry in CORPUS if entry.refused]
 
 
 class Written:
-    """The corpus's files, each written and read once."""
+    """The corpus's files, each written once."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.file = cache(self._file)
-        self.reading = cache(self._reading)
 
     def _file(self, entry: Entry) -> tuple[Path, Film]:
         path = self._folder / entry.name
         return path, entry.write(path)
 
-    def _reading(self, entry: Entry) -> Reading:
+    def reading(self, entry: Entry) -> Reading:
         return read(self.file(entry)[0])
 
 
