@@ -18,8 +18,9 @@ from framesearch.images.formats.faults import Refused, TooMuchMemory
 from framesearch.images.formats.kinds import HEAD, PLAINLY, instead, other_kind, picture_kind
 from framesearch.images.formats.limits import MAX_SIDE, Limits
 from framesearch.settings import Settings
+from framesearch.text import safe_text
 
-__all__ = ["MAX_SIDE", "read_picture"]
+__all__ = ["MAX_SIDE", "PLAINLY", "read_picture"]
 
 _MEMORY_HERE = 120e6  # bytes that decoding may take in this process; what needs more is decoded in one of its own
 
@@ -45,7 +46,7 @@ def read_picture(source: bytes | Path, settings: Settings, name: str | None = No
         ImageUnreadable: not a picture, damaged, broken off, too large or too small; the message says which and what to
             do.
     """
-    name = name or (str(source) if isinstance(source, Path) else "the picture")
+    name = safe_text(name or (source if isinstance(source, Path) else "the picture"))
     content = _content(source, settings.max_query_mb, name)
     kind = picture_kind(content[:HEAD])
     if kind is None:
@@ -64,7 +65,9 @@ def read_picture(source: bytes | Path, settings: Settings, name: str | None = No
             "(FRAMESEARCH_MAX_QUERY_MEGAPIXELS): scale it down"
         ) from error
     except Exception as error:  # decoders of broken files raise anything: OSError, SyntaxError, IndexError, ...
-        raise ImageUnreadable(f"{name} is damaged or broken off ({error}): save or copy it again") from error
+        raise ImageUnreadable(
+            f"{name} is damaged or broken off ({safe_text(error, 200)}): save or copy it again"
+        ) from error
 
 
 def _decode(kind: str, content: bytes, max_megapixels: float) -> np.ndarray:

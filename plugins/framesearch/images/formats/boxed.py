@@ -56,5 +56,7 @@ def _large_avif(content: bytes, width: int, height: int, limits: Limits) -> Imag
                 "scale it down, or save it as a JPEG"
             )
         scale = min(1.0, MAX_SIDE / max(width, height))
-        small = frame.reformat(max(1, round(width * scale)), max(1, round(height * scale)), "rgb24", interpolation="AREA")
+        small = frame.reformat(
+            max(1, round(width * scale)), max(1, round(height * scale)), "rgb24", interpolation="AREA"
+        )
         return small.to_image()

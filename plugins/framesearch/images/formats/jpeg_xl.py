@@ -6,10 +6,12 @@ Source: ISO/IEC 18181-1, annex D (headers), and 18181-2 (boxes).
 import imagecodecs
 import numpy as np
 
+from framesearch.images.formats.faults import Refused
 from framesearch.images.formats.limits import Limits
 from framesearch.images.formats.shrink import shrunk_array
 
 _BOX_SIGNATURE = b"\0\0\0\x0cJXL "
+_LOSSLESS_BYTES = 16  # a pixel, at most
 _SIDE_BITS = (9, 13, 18, 30)
 _RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
 
@@ -19,7 +21,15 @@ def decode(content: bytes, limits: Limits) -> np.ndarray:
     width, height = _size(content)
     limits.judge_size(width, height)
     limits.judge_memory("JPEG XL", width, height, 6 * width * height)
-    pixels = imagecodecs.jpegxl_decode(content, index=0, numthreads=1)
+    try:
+        pixels = imagecodecs.jpegxl_decode(content, index=0, numthreads=1)
+    except imagecodecs.JpegxlError as error:  # which doesn't tell damage from a lack of memory
+        if _LOSSLESS_BYTES * width * height > limits.memory:
+            raise Refused(
+                f"is damaged, or takes too much memory to decode as a JPEG XL of {width} x {height} pixels: "
+                "copy it again, or save it as a JPEG"
+            ) from error
+        raise
     if pixels.ndim == 4:
         pixels = pixels[0]
     if pixels.dtype == np.uint16:
