@@ -20,10 +20,13 @@ _TILE_WIDTH, _TILE_HEIGHT, _SUB_FILES, _DNG_VERSION = 322, 323, 330, 50706
 
 def decode_jpeg_2000(content: bytes, limits: Limits) -> np.ndarray:
     """Decode a JPEG 2000 at the smallest of its resolutions that is large enough."""
+    start = max(0, content.find(_CODESTREAM))
+    length = int.from_bytes(content[max(0, start - 8) : max(0, start - 4)], "big")
+    if content[max(0, start - 4) : start] == b"jp2c" and length > 8:
+        content = content[: start - 8 + length]  # whatever follows the picture's box is read as boxes
     with Image.open(io.BytesIO(content), formats=["JPEG2000"]) as image:
         width, height = image.size
         limits.judge_size(width, height)
-        start = max(0, content.find(_CODESTREAM))
         style = _CODING_STYLE.search(content[start : start + _HEADER])
         halvings = min(style[1][0] if style else 0, int(np.log2(max(1, max(width, height) / MAX_SIDE))))
         # Four bytes for each of up to four channels, Pillow's own four, and compressed blocks beside them.
