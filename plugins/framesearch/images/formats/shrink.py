@@ -1,4 +1,4 @@
-"""Decoded pictures of any mode made opaque RGB and small, strip by strip, so that little memory is needed beside them."""
+"""Decoded pictures of any mode made opaque RGB and small, strip by strip, so that little more memory is needed."""
 
 from collections.abc import Callable
 
