@@ -46,7 +46,7 @@ def decode_avif(content: bytes, limits: Limits) -> np.ndarray:
 def _large_avif(content: bytes, width: int, height: int, limits: Limits) -> Image.Image:
     """FFmpeg keeps a picture as it is coded, in a fraction of the memory; it knows no pictures made of several."""
     limits.judge_memory("AVIF", width, height, 2.5 * width * height)
-    with av.open(io.BytesIO(content), format="mov") as file:
+    with av.open(io.BytesIO(content), "r", format="mov") as file:
         stream = file.streams.video[0]
         stream.codec_context.thread_count = 1
         frame = next(file.decode(stream))

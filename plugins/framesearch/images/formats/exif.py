@@ -22,9 +22,8 @@ def exif_orientation(block: bytes) -> int:
     with contextlib.suppress(Exception):  # the parser of hostile blocks raises anything
         exif = Image.Exif()
         exif.load(block)
-        orientation = exif.get(ORIENTATION)
-        if orientation in range(1, 9):
-            return int(orientation)
+        if (orientation := exif.get(ORIENTATION)) in _UPRIGHT:
+            return int(orientation)  # type: ignore[arg-type]
     return 1
 
 
