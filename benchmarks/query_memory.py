@@ -5,8 +5,8 @@
 Each picture is written and read in processes of their own, smaller ones until one is answered: not every kind can be
 decoded at any size within the memory. Printed are how large that one was, the most resident memory that reading took,
 of the reader and of the decoder's process where there is one, refused sizes included, and the processor time of the
-one answered. Exit status 1 if reading took more than 400 MB. `--detail` fills the pictures with shapes and grain; flat ones
-show what a small file can do.
+one answered. Exit status 1 if reading took more than 400 MB. `--detail` fills the pictures with shapes and grain; flat
+ones show what a small file can do.
 """
 
 import argparse
@@ -158,7 +158,7 @@ def read(path: Path) -> None:
     from framesearch.settings import Settings
 
     try:
-        said = "x".join(map(str, read_picture(path, Settings(max_query_mb=200), "it").shape[1::-1]))
+        said = "x".join(map(str, read_picture(path, Settings(), "it").shape[1::-1]))
     except ImageUnreadable as error:
         said = f"refused: {error}"
     own, others = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
