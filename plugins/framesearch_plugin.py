@@ -4,13 +4,14 @@ from typing import Any, ClassVar
 
 from airflow.plugins_manager import AirflowPlugin
 
+from framesearch.mlflow_pages import model_page
 from framesearch.settings import settings
 from orchestration.links import MlflowRunLink
 
 
-def _mlflow() -> str:
-    uri = settings().mlflow
-    return uri if uri.startswith("http") else settings().link(settings().mlflow_port)
+def _models() -> str:
+    """MLflow's page of the registered model, on the server that the settings name or on that of the embedded stack."""
+    return model_page(settings().mlflow_tracking_uri) or str(model_page(settings().link(settings().mlflow_port)))
 
 
 class FramesearchPlugin(AirflowPlugin):
@@ -18,7 +19,7 @@ class FramesearchPlugin(AirflowPlugin):
 
     name = "framesearch"
     external_views: ClassVar[list[dict[str, Any]]] = [
-        {"name": "MLflow", "href": _mlflow(), "destination": "nav"},
+        {"name": "MLflow", "href": _models(), "destination": "nav"},
         {"name": "Search page", "href": settings().link(settings().page_port), "destination": "nav"},
     ]
     operator_extra_links: ClassVar[list[Any]] = [MlflowRunLink()]
