@@ -98,7 +98,7 @@ def search(
                 continue
             pictures += listed.pictures
             if note := listed.note():
-                err.print(f"[yellow]{escape(note)}[/]")
+                err.print(f"[yellow]{shown(note)}[/]")
         for path in pictures:
             try:
                 answer = finder.search(read_picture(path, settings()), top)
