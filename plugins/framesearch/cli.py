@@ -6,7 +6,7 @@ Heavy libraries are loaded by the command that needs them, so that `--help` and 
 import logging
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path

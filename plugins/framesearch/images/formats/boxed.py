@@ -5,14 +5,13 @@ HEIF readers ignore the EXIF orientation (ISO/IEC 23008-12, 6.5.10): `irot` and 
 
 import io
 
-import av
+import imagecodecs
 import numpy as np
 import pi_heif
 from PIL import Image
 
 from framesearch.images.formats.exif import ORIENTATION, upright
-from framesearch.images.formats.faults import Refused, TooMuchMemory
-from framesearch.images.formats.limits import MAX_SIDE, Limits
+from framesearch.images.formats.limits import Limits
 from framesearch.images.formats.shrink import shrunk, shrunk_array
 
 pi_heif.options.DECODE_THREADS = 1  # each keeps tiles of its own
@@ -33,30 +32,16 @@ def decode_avif(content: bytes, limits: Limits) -> np.ndarray:
         width, height = image.size
         limits.judge_size(width, height)
         orientation = image.getexif().get(ORIENTATION, 1)  # Pillow puts there what the boxes tell
-        try:
-            limits.judge_memory("AVIF", width, height, (12 if image.mode == "RGBA" else 10) * width * height)
-        except TooMuchMemory:
-            if image.mode == "RGBA":
-                raise
+        # Pillow makes bytes of the decoded pixels, then a picture of the bytes, which takes twice the memory.
+        if (12 if image.mode == "RGBA" else 10) * width * height <= limits.memory:
+            small = shrunk(image)
         else:
-            return np.asarray(upright(shrunk(image), orientation))
-    return np.asarray(upright(_large_avif(content, width, height, limits), orientation))
+            limits.judge_memory("AVIF", width, height, (7 if image.mode == "RGBA" else 5) * width * height)
+            small = shrunk_array(_eight_bits(imagecodecs.avif_decode(content, index=0, numthreads=1)))
+    return np.asarray(upright(small, orientation))
 
 
-def _large_avif(content: bytes, width: int, height: int, limits: Limits) -> Image.Image:
-    """FFmpeg keeps a picture as it is coded, in a fraction of the memory; it knows no pictures made of several."""
-    limits.judge_memory("AVIF", width, height, 2.5 * width * height)
-    with av.open(io.BytesIO(content), "r", format="mov") as file:
-        stream = file.streams.video[0]
-        stream.codec_context.thread_count = 1
-        frame = next(file.decode(stream))
-        if (frame.width, frame.height) != (width, height):
-            raise Refused(
-                f"is an AVIF of {width} x {height} pixels made of tiles, too many to decode: "
-                "scale it down, or save it as a JPEG"
-            )
-        scale = min(1.0, MAX_SIDE / max(width, height))
-        small = frame.reformat(
-            max(1, round(width * scale)), max(1, round(height * scale)), "rgb24", interpolation="AREA"
-        )
-        return small.to_image()
+def _eight_bits(pixels: np.ndarray) -> np.ndarray:
+    if pixels.dtype == np.uint8:
+        return pixels
+    return (pixels >> (4 if pixels.max() > 1023 else 2)).astype(np.uint8)  # of twelve bits, or ten
