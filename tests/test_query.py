@@ -7,6 +7,7 @@ import zlib
 from pathlib import Path
 
 import cv2
+import imagecodecs
 import numpy as np
 import pillow_heif
 import pytest
@@ -30,6 +31,9 @@ from query_pictures import (
 )
 
 from framesearch.errors import ImageUnreadable
+from framesearch.images.formats.boxed import decode_avif
+from framesearch.images.formats.faults import TooMuchMemory
+from framesearch.images.formats.limits import Limits
 from framesearch.images.query import MAX_SIDE, PLAINLY, read_picture
 from framesearch.settings import Settings
 
@@ -135,6 +139,21 @@ def test_turns_boxed_pictures_once_though_their_exif_says_it_again(orientation: 
     assert b"irot" in heic
     assert b"Exif" in heic
     assert_quarters(read_picture(heic, LIMITS))
+
+
+def test_a_large_avif_is_read_as_a_small_one_is() -> None:
+    """Where memory is short another decoder reads it: turned once, alpha and ten bits included."""
+    little = Limits(110, 7.5 * 80 * 60)
+    turned = saved(laid_down(quarters(), 6), "AVIF", quality=95, subsampling="4:4:4", exif=exif(6))
+    assert_quarters(decode_avif(turned, little))
+    clear = quarters().convert("RGBA")
+    clear.paste((255, 0, 255, 0), (0, 0, 40, 30))
+    assert np.abs(np.array(corners(decode_avif(saved(clear, "AVIF"), little))[0]) - GREY).max() <= 6
+    for depth in (10, 12):
+        deep = np.asarray(quarters()).astype(np.uint16) << (depth - 8)
+        assert_quarters(decode_avif(imagecodecs.avif_encode(deep, level=95, bitspersample=depth), little))
+    with pytest.raises(TooMuchMemory, match="has 60 x 80 pixels, too many to decode as AVIF"):
+        decode_avif(turned, Limits(110, 80 * 60))
 
 
 def test_turns_a_jpeg_xl_as_its_header_says() -> None:
@@ -300,6 +319,7 @@ def test_shows_transparent_parts_on_neutral_grey(kind: str) -> None:
 def test_reads_sixteen_bits_of_jpeg_xl_and_tiff() -> None:
     deep = np.asarray(quarters()).astype(np.uint16) * 257
     assert_quarters(read_picture(jpeg_xl(deep, lossless=True), LIMITS))
+    assert_quarters(read_picture(cv2.imencode(".tiff", deep[..., ::-1])[1].tobytes(), LIMITS))
     ramp = np.tile(np.linspace(0, 65535, 256).astype(np.uint16), (64, 1))
     rgb = read_picture(saved(Image.fromarray(ramp), "TIFF"), LIMITS)
     assert rgb[0, :, 0].tolist() == pytest.approx(list(range(256)), abs=1)
@@ -351,6 +371,7 @@ def test_limits_are_settings() -> None:
         (saved(quarters(), "TIFF", tiffinfo={50706: b"\1\4\0\0"}), "is a camera's raw picture"),
         (b"\0\0\0\x18ftypmp42\0\0\0\0mp41isom", "is a video, not a picture"),
         (b"\x1a\x45\xdf\xa3\x9f\x42", "is a video"),
+        (KINDS["HEIC"](quarters()).replace(b"hvc1", b"jpeg"), "holds no picture coded as HEVC.* save it as a JPEG"),
         (b"<!DOCTYPE html><html>", "is a web page.* save the picture itself"),
         (b"PK\x03\x04\x14\0", "is an archive.* unpack it"),
         (KINDS["JPEG"](quarters()).replace(b"\xff\xc0", b"\xff\xc3"), "is a lossless JPEG, which is not read: save it"),
@@ -363,6 +384,12 @@ def test_limits_are_settings() -> None:
 def test_says_what_is_wrong(content: bytes, says: str) -> None:
     with pytest.raises(ImageUnreadable, match=says):
         read_picture(content, LIMITS)
+
+
+def test_a_rare_sort_is_named_beside_damage() -> None:
+    floating = cv2.imencode(".tiff", np.zeros((64, 64, 3), np.float32))[1].tobytes()
+    with pytest.raises(ImageUnreadable, match=r"header can't be read, or is of a TIFF of a rare sort"):
+        read_picture(floating, LIMITS)
 
 
 def test_a_name_is_made_safe_in_messages() -> None:

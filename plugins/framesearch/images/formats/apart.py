@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from framesearch.images.formats.decoders import decoder
+from framesearch.images.formats.decoders import decode, decoder
 from framesearch.images.formats.faults import Refused
 from framesearch.images.formats.limits import Limits
 
@@ -97,12 +97,12 @@ def _main(kind: str, max_megapixels: str) -> None:
     from PIL import Image
 
     Image.MAX_IMAGE_PIXELS = None  # the limit is a setting, see `limits`
-    decode = decoder(kind)
+    decoder(kind)  # imported before the limit is set, which counts what is taken from then on
     _limit_resources()
     limits = Limits(float(max_megapixels), MEMORY)
     out = sys.stdout.buffer
     try:
-        pixels = decode(sys.stdin.buffer.read(), limits)
+        pixels = decode(kind, sys.stdin.buffer.read(), limits)
     except Refused as error:
         out.write(json.dumps({"refused": str(error)}).encode())
     except Exception as error:  # decoders of broken files raise anything

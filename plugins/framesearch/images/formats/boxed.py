@@ -11,6 +11,7 @@ import pi_heif
 from PIL import Image
 
 from framesearch.images.formats.exif import ORIENTATION, upright
+from framesearch.images.formats.faults import Refused
 from framesearch.images.formats.limits import Limits
 from framesearch.images.formats.shrink import shrunk, shrunk_array
 
@@ -20,6 +21,8 @@ pi_heif.options.DECODE_THREADS = 1  # each keeps tiles of its own
 def decode_heic(content: bytes, limits: Limits) -> np.ndarray:
     """Decode the primary picture of a HEIC file."""
     heif = pi_heif.open_heif(content, convert_hdr_to_8bit=True)
+    if len(heif) == 0:
+        raise Refused("is damaged, or holds no picture coded as HEVC, as HEIC files do: save it as a JPEG")
     width, height = heif.size
     limits.judge_size(width, height)
     limits.judge_memory("HEIC", width, height, (5.5 if heif.has_alpha else 4.5) * width * height)

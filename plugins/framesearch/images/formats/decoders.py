@@ -6,6 +6,7 @@ A process of its own costs about a sixth of a second, and holds what its decoder
 from collections.abc import Callable
 
 import numpy as np
+from PIL import UnidentifiedImageError
 
 from framesearch.images.formats.limits import Limits
 
@@ -28,7 +29,10 @@ def decode(kind: str, content: bytes, limits: Limits) -> np.ndarray:
         Refused: it is too large, too small or of a sort that is not read; the text completes a sentence.
         Exception: anything else means that the file is damaged.
     """
-    return decoder(kind)(content, limits)
+    try:
+        return decoder(kind)(content, limits)
+    except UnidentifiedImageError as error:
+        raise ValueError(f"its header can't be read, or is of a {kind} of a rare sort") from error
 
 
 def decoder(kind: str) -> Callable[[bytes, Limits], np.ndarray]:
