@@ -13,7 +13,7 @@ from framesearch.bundle import Card
 from framesearch.errors import FramesearchError, ImageUnreadable, IndexIncompatible, NoIndex
 from framesearch.images.outline import centre, outlined, part_of, share
 from framesearch.images.pixels import encode_jpeg, fit_height
-from framesearch.images.query import SUFFIXES, read_picture
+from framesearch.images.query import PLAINLY, read_picture
 from framesearch.records import Answer, Match
 from framesearch.settings import settings
 from framesearch.text import safe_text
@@ -92,11 +92,9 @@ def take(content: bytes, name: str) -> None:
 
 def ask_for_picture() -> None:
     """Upload and paste."""
-    kinds = sorted(suffix.removeprefix(".") for suffix in SUFFIXES)
-    st.file_uploader("A screenshot or photo of a video", type=kinds, key="upload", on_change=take_upload)
-    st.chat_input(
-        "… or click here and paste one (Ctrl+V)", accept_file=True, file_type=kinds, key="paste", on_submit=take_paste
-    )
+    # Any file may be chosen: what it is its content tells, not its name.
+    st.file_uploader("A screenshot or photo of a video", key="upload", help=f"{PLAINLY}.", on_change=take_upload)
+    st.chat_input("… or click here and paste one (Ctrl+V)", accept_file=True, key="paste", on_submit=take_paste)
 
 
 def show_query(match: Match | None) -> None:

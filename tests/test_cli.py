@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 from click.testing import Result
 from index_fixtures import Library
+from PIL import Image
+from query_pictures import KINDS
 from stored_frames import NOW, picture, store_video
 from training_fixtures import register_version
 from typer.testing import CliRunner
@@ -22,6 +24,7 @@ from typer.testing import CliRunner
 from framesearch import layout
 from framesearch.bundle import current_index_id
 from framesearch.cli import also_in, app, clock
+from framesearch.images.query import PLAINLY
 from framesearch.records import FrameCounts, Match, PlaylistListing
 from framesearch.registry import Registry
 from framesearch.settings import settings
@@ -111,6 +114,68 @@ def test_a_folder_means_its_pictures(call: Any, published: Library, tmp_path: Pa
     result = call(published, "search", folder, "--json")
     assert result.exit_code == 0, result.stderr
     assert [Path(answer["query"]).name for answer in lines(result)] == ["a.jpg", "b.PNG", "c.webp"]
+
+
+def test_a_folder_s_pictures_are_told_by_their_content(call: Any, published: Library, tmp_path: Path) -> None:
+    folder = tmp_path / "shots"
+    folder.mkdir()
+    jpeg = write(tmp_path / "shot.jpg", picture(1, 2.2)).read_bytes()
+    names = ["a.jfif", "b.jpe", "c", "d.png", "e.JPG_large", "f.txt"]
+    for name in names:
+        (folder / name).write_bytes(jpeg)
+    image = Image.fromarray(picture(1, 2.2))
+    (folder / "g.heic").write_bytes(KINDS["HEIC"](image))
+    image.save(folder / "h.jp2")
+    result = call(published, "search", folder, "--json")
+    assert result.exit_code == 0, result.stderr
+    answers = lines(result)
+    assert [Path(answer["query"]).name for answer in answers] == [*names, "g.heic", "h.jp2"]
+    assert {answer["matches"][0]["video_id"] for answer in answers} == {"v1"}
+    assert "passed over" not in result.stderr
+
+
+def test_a_folder_s_other_files_are_named_by_kind(call: Any, published: Library, tmp_path: Path) -> None:
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    write(folder / "a.png", picture(1, 2.2))
+    for number in range(7):
+        (folder / f"clip{number}.jpg").write_bytes(b"\0\0\0\x18ftypmp42\0\0\0\0mp41isom")
+    (folder / "logo.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    (folder / "manual.pdf").write_bytes(b"%PDF-1.7")
+    (folder / "notes.txt").write_text("not asked")
+    (folder / "nothing.png").touch()
+    (folder / "old").mkdir()
+    (folder / "dangling.jpg").symlink_to(tmp_path / "absent.jpg")
+    os.mkfifo(folder / "pipe.png")
+    (Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.txt"))).write_text("not UTF-8")
+    result = call(published, "search", folder, "--json")
+    assert result.exit_code == 0, result.stderr
+    assert [Path(answer["query"]).name for answer in lines(result)] == ["a.png"]
+    told = " ".join(result.stderr.split())
+    assert "15 passed over" in told
+    for part in (
+        "7 videos (clip0.jpg, clip1.jpg, clip2.jpg, clip3.jpg, clip4.jpg and 2 more)",
+        "1 SVG drawing (logo.svg)",
+        "1 PDF document (manual.pdf)",
+        "1 empty file (nothing.png)",
+        "1 folder (old)",
+        "2 special files (dangling.jpg, pipe.png)",
+        "2 files of another kind (caf\N{REPLACEMENT CHARACTER}.txt, notes.txt)",
+    ):
+        assert part in told
+
+
+def test_a_folder_without_pictures_is_said_to_be_empty(call: Any, published: Library, tmp_path: Path) -> None:
+    (tmp_path / "none").mkdir()
+    assert "is empty: no picture to search for" in " ".join(call(published, "search", tmp_path / "none").stderr.split())
+
+
+def test_the_help_and_the_readme_name_every_kind_that_is_read(call: Any, library: Library) -> None:
+    told = " ".join(call(library, "search", "--help").stdout.replace("│", " ").split())
+    assert PLAINLY.replace(" or ", " and ") in told
+    assert PLAINLY.replace(" or ", " and ") in " ".join(
+        Path(__file__).parents[1].joinpath("README.md").read_text().split()
+    )
 
 
 def test_without_an_index_it_says_what_to_do(call: Any, library: Library, tmp_path: Path) -> None:

@@ -20,7 +20,9 @@ import numpy as np
 import pytest
 from index_fixtures import Library, open_library
 from leafy_pictures import leaves
+from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
+from query_pictures import KINDS
 from stored_frames import picture, store_video
 from streamlit.testing.v1 import AppTest
 
@@ -327,6 +329,24 @@ def test_a_person_uploads_a_picture_and_sees_the_video_at_the_second(
     # Another match is played instead.
     browser_page.get_by_role("button", name=re.compile("^Show \\d")).last.click()
     expect(browser_page.locator(".fs-best")).to_have_text(re.compile(r"Film v\d"), timeout=30_000)
+
+
+@pytest.mark.browser
+def test_a_person_uploads_what_phones_and_browsers_save(
+    running: RunningPage, browser_page: Page, tmp_path: Path
+) -> None:
+    """Whatever a file is called, its content tells what it is."""
+    image = Image.fromarray(picture(2, 4.2))
+    for name, kind in (("saved_by_chrome.jfif", "JPEG"), ("IMG_0001.HEIC", "HEIC"), ("no suffix", "PNG")):
+        (tmp_path / name).write_bytes(KINDS[kind](image))
+        browser_page.goto(running.address)
+        browser_page.locator("input[type=file]").first.set_input_files(tmp_path / name)
+        expect(browser_page.locator(".fs-best")).to_have_text("Film v2", timeout=30_000)
+    (tmp_path / "clip.png").write_bytes(b"\0\0\0\x18ftypmp42\0\0\0\0mp41isom")
+    browser_page.locator("input[type=file]").first.set_input_files(tmp_path / "clip.png")
+    expect(browser_page.get_by_text("clip.png is a video, not a picture that can be read")).to_be_visible(
+        timeout=30_000
+    )
 
 
 @pytest.mark.browser

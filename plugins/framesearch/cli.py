@@ -6,7 +6,7 @@ Heavy libraries are loaded by the command that needs them, so that `--help` and 
 import logging
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -72,8 +72,12 @@ def search(
     top: Annotated[int, typer.Option(min=1, max=1000, help="How many matches at most.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a picture and line.")] = False,
 ) -> None:
-    """Say which video each picture is from, and when. Exit status 1 if a picture could not be read."""
+    """Say which video each picture is from, and when. Exit status 1 if a picture could not be read.
+
+    JPEG, PNG, WebP, AVIF, HEIC, JPEG XL, JPEG 2000, GIF, BMP, TIFF, ICO and PNM are read, told by their content.
+    """
     with sentences():
+        from framesearch.images.picture_folder import picture_folder
         from framesearch.images.query import read_picture
         from framesearch.lookup import Finder
         from framesearch.settings import settings
@@ -81,7 +85,21 @@ def search(
         finder = Finder(settings())
         finder.refresh()  # without an index, say so once rather than for every picture
         failed = False
-        for path in _pictures(images):
+        pictures: list[Path] = []
+        for path in images:
+            if not path.is_dir():
+                pictures.append(path)
+                continue
+            try:
+                listed = picture_folder(path)
+            except ImageUnreadable as error:
+                failed = True
+                _tell_error(path, str(error), as_json)
+                continue
+            pictures += listed.pictures
+            if note := listed.note():
+                err.print(f"[yellow]{shown(note)}[/]")
+        for path in pictures:
             try:
                 answer = finder.search(read_picture(path, settings()), top)
             except ImageUnreadable as error:
@@ -94,17 +112,6 @@ def search(
                 _tell(path, answer)
         if failed:
             raise typer.Exit(1)
-
-
-def _pictures(paths: list[Path]) -> Iterator[Path]:
-    """The pictures asked for; of a folder, its picture files by name."""
-    from framesearch.images.query import SUFFIXES
-
-    for path in paths:
-        if path.is_dir():
-            yield from sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
-        else:
-            yield path
 
 
 def _as_json(path: Path, answer: Answer) -> dict[str, Any]:

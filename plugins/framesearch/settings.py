@@ -96,7 +96,7 @@ class Settings(BaseSettings):
     # Index and answers.
     bundles_kept: int = Field(3, ge=1)
     found_precision: float = Field(0.99, ge=0.5, lt=1)
-    max_query_megapixels: float = Field(100.0, gt=0)
+    max_query_megapixels: float = Field(110.0, gt=0)
     max_query_mb: float = Field(30.0, gt=0)
 
     # The servers of the embedded stack.
