@@ -7,7 +7,7 @@ import logging
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,7 +18,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from framesearch import model_commands
-from framesearch.errors import FramesearchError, ImageUnreadable
+from framesearch.errors import FramesearchError, ImageUnreadable, InvalidSetting
 from framesearch.records import Answer, Match, VideoStatus
 from framesearch.terminal import err, out, printable, sentences, write_line
 
@@ -52,6 +52,12 @@ def _configure(
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )
+    from framesearch.privacy import close_to_others
+    from framesearch.settings import settings
+
+    with suppress(InvalidSetting):  # the command itself says so, unless it is only asked for its help
+        if hint := close_to_others(settings()):
+            err.print(f"[yellow]{escape(printable(hint))}[/]")
 
 
 # ---- search

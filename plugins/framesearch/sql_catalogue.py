@@ -91,7 +91,7 @@ class SqlCatalogue:
         options: dict[str, Any] = {}
         if parsed.get_backend_name() == "sqlite":
             if parsed.database and parsed.database != ":memory:":
-                Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+                Path(parsed.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             options["connect_args"] = {"timeout": 60}
         self._engine = sa.create_engine(parsed, **options)
         if parsed.get_backend_name() == "sqlite":
