@@ -21,7 +21,7 @@ from airflow.sdk import Param, dag
 
 from framesearch.settings import settings
 from orchestration.assets import BACKLOG, FRAMES
-from orchestration.defaults import DAG_DEFAULTS
+from orchestration.defaults import DAG_DEFAULTS, TAG
 from orchestration.labels import MACROS, PLAYLIST, VIDEO
 from orchestration.schedules import daily_or
 from orchestration.tasks import task
@@ -29,6 +29,8 @@ from orchestration.tasks import task
 
 @dag(
     schedule=daily_or(BACKLOG),
+    description="Daily: list playlists, store the frames of their new videos.",
+    tags=[TAG, "daily"],
     doc_md=__doc__,
     user_defined_macros=MACROS,
     params={

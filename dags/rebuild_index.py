@@ -22,12 +22,19 @@ from airflow.sdk import dag
 
 from framesearch.settings import settings
 from orchestration.assets import CHAMPION, FRAMES, INDEX
-from orchestration.defaults import DAG_DEFAULTS
+from orchestration.defaults import DAG_DEFAULTS, TAG
 from orchestration.labels import MACROS, VIDEOS
 from orchestration.tasks import mlflow_task, task
 
 
-@dag(schedule=(FRAMES | CHAMPION), doc_md=__doc__, user_defined_macros=MACROS, **DAG_DEFAULTS)
+@dag(
+    schedule=(FRAMES | CHAMPION),
+    description="After new frames or a new champion: embed what is new, build, check and publish a bundle.",
+    tags=[TAG],
+    doc_md=__doc__,
+    user_defined_macros=MACROS,
+    **DAG_DEFAULTS,
+)
 def rebuild_index():
     """Embed what is new, build, check and publish a bundle."""
 

@@ -23,13 +23,15 @@ from airflow.sdk import Param, dag
 from framesearch.settings import ENCODER_FAMILIES, settings
 from orchestration.approval import approval
 from orchestration.assets import CHAMPION, FRAMES
-from orchestration.defaults import DAG_DEFAULTS
+from orchestration.defaults import DAG_DEFAULTS, TAG
 from orchestration.schedules import weekly_or
 from orchestration.tasks import mlflow_task, task
 
 
 @dag(
     schedule=weekly_or(FRAMES),
+    description="Weekly, and after enough new frames: train a challenger, promote it if it finds frames better.",
+    tags=[TAG, "weekly"],
     doc_md=__doc__,
     params={
         "family": Param(

@@ -19,6 +19,7 @@ from embedded_stack.processes import Processes
 from embedded_stack.progress import Progress, clock
 from embedded_stack.servers import Servers, stop_servers
 from framesearch.errors import FramesearchError
+from framesearch.mlflow_pages import model_page
 from framesearch.privacy import close_to_others
 from framesearch.settings import Settings, load_settings
 
@@ -76,7 +77,7 @@ def _report(settings: Settings, outcome: Outcome) -> None:
     _say("")
     _say(f"Airflow      {settings.link(settings.airflow_port)}  (pipeline runs)")
     mlflow = settings.mlflow_tracking_uri or settings.link(settings.mlflow_port)
-    _say(f"MLflow       {mlflow}  (model comparison)")
+    _say(f"MLflow       {model_page(mlflow) or mlflow}  (models and their trainings)")
     _say(f"Search page  {settings.link(settings.page_port)}")
     if login := airflow_login(settings):
         _say(f"Airflow asks for a login: {login.user}, password {login.password}")

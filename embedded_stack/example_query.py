@@ -46,15 +46,20 @@ def answered_example(settings: Settings) -> Example | None:
 
 
 def _write_candidates(settings: Settings, folder: Path) -> list[tuple[Path, str, float]]:
-    """The clearest probe frame of each of the first videos: its picture, its video's title, its time."""
+    """The clearest probe frame of some videos: its picture, its video's title, its time.
+
+    Only of those that the search page plays, if there are any: a newcomer is to see the very second.
+    """
     from framesearch.catalogue import open_catalogue  # these take seconds to import: not before they are needed
     from framesearch.layout import frames
+    from framesearch.playback import playable_kind
     from framesearch.records import FrameRole, VideoStatus
     from framesearch.storage import open_storage
     from framesearch.tables import read_frames
 
     storage, found = open_storage(settings), []
     probed = [video for video in open_catalogue(settings).videos(VideoStatus.READY) if video.probe_frames]
+    probed = [video for video in probed if playable_kind(video.url)] or probed
     for number, video in enumerate(probed[:_CANDIDATES]):
         with storage.open(frames(video.video_id)) as file:
             frame = max(read_frames(file, FrameRole.PROBE), key=lambda frame: frame.quality)
@@ -66,7 +71,14 @@ def _write_candidates(settings: Settings, folder: Path) -> list[tuple[Path, str,
 
 def _ask(pictures: Sequence[Path], settings: Settings) -> list[dict[str, Any]]:
     """What `framesearch search --json` answers to each picture."""
-    command = [sys.executable, "-c", "from framesearch.cli import app; app()", "search", "--json", *map(str, pictures)]
+    command = [
+        sys.executable,
+        "-c",
+        "from framesearch.cli import main; main()",
+        "search",
+        "--json",
+        *map(str, pictures),
+    ]
     environment = {**os.environ, "FRAMESEARCH_HOME": str(settings.home)}
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=_ANSWER_S, check=False)
     answers = []

@@ -6,18 +6,10 @@ from urllib.parse import quote, urlsplit
 
 from framesearch.bundle import IndexedVideo
 from framesearch.lookup import Finder, youtube_video
+from framesearch.playback import playable_kind
 from framesearch.settings import settings
 
 VIDEO_ROUTE = "/library/video/"
-
-# What current browsers play by themselves; .ts, .mpg, .avi and .mkv they do not.
-PLAYABLE = {
-    ".mp4": "video/mp4",
-    ".m4v": "video/mp4",
-    ".mov": "video/mp4",
-    ".webm": "video/webm",
-    ".ogv": "video/ogg",
-}
 
 _finder: Finder | None = None
 _making = threading.Lock()
@@ -52,12 +44,11 @@ def player_address(video: IndexedVideo, page: str) -> str | None:
     youtube_id = youtube_video(video.url)
     if youtube_id is not None:
         return f"https://www.youtube.com/watch?v={quote(youtube_id, safe='')}"
-    parts = urlsplit(video.url) if "://" in video.url else None
-    if parts is not None:
-        playable = parts.scheme in ("http", "https") and Path(parts.path).suffix.lower() in PLAYABLE
-        return video.url if playable else None
-    path = local_file(video)
-    if path is None or path.suffix.lower() not in PLAYABLE:
+    if playable_kind(video.url) is None:
+        return None
+    if "://" in video.url:
+        return video.url
+    if local_file(video) is None:
         return None
     seen = urlsplit(page)
     return f"{seen.scheme}://{seen.netloc}{VIDEO_ROUTE}{quote(video.video_id, safe='')}"

@@ -13,9 +13,10 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from framesearch.errors import FramesearchError
+from framesearch.playback import playable_kind
 from framesearch.same_origin import SameOrigin, served_names
 from framesearch.settings import Settings, settings
-from inference_front.library import PLAYABLE, VIDEO_ROUTE, finder, local_file
+from inference_front.library import VIDEO_ROUTE, finder, local_file
 
 
 def video(request: Request) -> Response:
@@ -25,7 +26,7 @@ def video(request: Request) -> Response:
     except FramesearchError:
         found = None
     path = local_file(found) if found is not None else None
-    kind = PLAYABLE.get(path.suffix.lower()) if path is not None else None
+    kind = playable_kind(str(path)) if path is not None else None
     if path is None or kind is None:
         return PlainTextResponse("no such video in the library", status_code=404)
     return FileResponse(path, media_type=kind, headers={"X-Content-Type-Options": "nosniff"})

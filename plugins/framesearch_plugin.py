@@ -6,14 +6,15 @@ from urllib.parse import urlsplit
 from airflow.configuration import conf
 from airflow.plugins_manager import AirflowPlugin
 
+from framesearch.mlflow_pages import model_page
 from framesearch.same_origin import SameOrigin, served_names
 from framesearch.settings import settings
 from orchestration.links import MlflowRunLink
 
 
-def _mlflow() -> str:
-    uri = settings().mlflow
-    return uri if uri.startswith("http") else settings().link(settings().mlflow_port)
+def _models() -> str:
+    """MLflow's page of the registered model, on the server that the settings name or on that of the embedded stack."""
+    return model_page(settings().mlflow_tracking_uri) or str(model_page(settings().link(settings().mlflow_port)))
 
 
 def _names() -> list[str]:
@@ -31,7 +32,7 @@ class FramesearchPlugin(AirflowPlugin):
         {"name": "Only own names and pages", "middleware": SameOrigin, "kwargs": {"names": _names()}}
     ]
     external_views: ClassVar[list[dict[str, Any]]] = [
-        {"name": "MLflow", "href": _mlflow(), "destination": "nav"},
+        {"name": "MLflow", "href": _models(), "destination": "nav"},
         {"name": "Search page", "href": settings().link(settings().page_port), "destination": "nav"},
     ]
     operator_extra_links: ClassVar[list[Any]] = [MlflowRunLink()]

@@ -43,7 +43,7 @@ OWNERS = {
     "faiss": {"index.py"},
     "onnxruntime": {"encoder.py"},
     "pyarrow": {"tables.py"},
-    "mlflow": {"registry.py"},
+    "mlflow": {"mlflow_pages.py", "registry.py"},
     "sqlalchemy": {"sql_catalogue.py"},
 }
 

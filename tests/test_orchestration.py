@@ -167,5 +167,6 @@ def test_the_plugin_puts_mlflow_and_the_page_into_the_navigation(tmp_path: Path)
     views, problems = json.loads(told.splitlines()[-1])
     assert problems == {}  # of the packages beside it, none is run as a plugin
     assert [view["name"] for view in views] == ["MLflow", "Search page"]
+    assert views[0]["href"].endswith("/#/models/frame-encoder?workflowType=machine_learning")
     assert views[1]["href"].endswith(":9999")
     assert "0.0.0.0" not in views[1]["href"]  # no browser finds that

@@ -134,7 +134,27 @@ def test_a_run_links_to_its_page_and_never_shows_a_password(fresh_settings):
     registry = Registry(
         Settings(home=fresh_settings.home, mlflow_tracking_uri="http://me:secret@flow.example:5000/ml/")
     )
-    assert registry.run_url("3", "abc") == "http://flow.example:5000/ml/#/experiments/3/runs/abc"
+    assert (
+        registry.run_url("3", "abc")
+        == "http://flow.example:5000/ml/#/experiments/3/runs/abc?workflowType=machine_learning"
+    )
+
+
+def test_the_experiment_opens_on_trainings_says_what_it_is_and_is_the_only_one(fresh_registry):
+    experiment = fresh_registry.client.get_experiment(fresh_registry.experiment_id())
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
+    assert f"#/models/{MODEL}?" in experiment.tags["mlflow.note.content"]
+    assert [found.name for found in fresh_registry.client.search_experiments()] == ["frame-encoder"]
+
+
+def test_what_people_wrote_and_logged_in_mlflow_stays(fresh_registry):
+    client = fresh_registry.client
+    client.create_run("0", run_name="somebody's own")
+    experiment_id = fresh_registry.experiment_id()
+    client.set_experiment_tag(experiment_id, "mlflow.note.content", "our notes")
+    assert fresh_registry.experiment_id() == experiment_id
+    assert client.get_experiment(experiment_id).tags["mlflow.note.content"] == "our notes"
+    assert {found.name for found in client.search_experiments()} == {"Default", "frame-encoder"}
 
 
 def test_importing_the_registry_does_not_import_mlflow():

@@ -7,20 +7,22 @@ import logging
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.cells import cell_len
-from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from framesearch import model_commands
 from framesearch.errors import FramesearchError, ImageUnreadable, InvalidSetting
 from framesearch.records import Answer, Match, VideoStatus
-from framesearch.terminal import err, out, printable, sentences, write_line
+from framesearch.terminal import err, out, printable, sentences, shown, tolerate_any_text, write_line
+
+if TYPE_CHECKING:
+    from framesearch.progress import RunDisplay
 
 JUDGED = (
     ("search/r1", "in the search: right moment first"),
@@ -35,7 +37,6 @@ _TITLE_WIDTH = 48  # columns that titles share: what follows a longer one is out
 app = typer.Typer(
     help="Which video is this picture from, and when?",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 index_app = typer.Typer(help="List index bundles and move back to an older one.", no_args_is_help=True)
@@ -43,9 +44,18 @@ app.add_typer(index_app, name="index")
 app.add_typer(model_commands.app, name="model")
 
 
+def _tell_version(asked: bool) -> None:
+    if asked:
+        out.print(f"framesearch {version('framesearch')}")
+        raise typer.Exit
+
+
 @app.callback()
 def _configure(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what is logged.")] = False,
+    _version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_tell_version, is_eager=True)
+    ] = False,
 ) -> None:
     logging.basicConfig(
         level=logging.INFO if verbose else logging.ERROR,
@@ -57,7 +67,7 @@ def _configure(
 
     with suppress(InvalidSetting):  # the command itself says so, unless it is only asked for its help
         if hint := close_to_others(settings()):
-            err.print(f"[yellow]{escape(printable(hint))}[/]")
+            err.print(f"[yellow]{shown(hint)}[/]")
 
 
 # ---- search
@@ -118,11 +128,11 @@ def _tell_error(path: Path, message: str, as_json: bool) -> None:
     if as_json:
         write_line({"query": str(path), "error": message})
     else:
-        err.print(f"[red]{escape(message)}[/]")
+        err.print(f"[red]{shown(message)}[/]")
 
 
 def _tell(path: Path, answer: Answer) -> None:
-    out.print(f"[bold]{escape(printable(path))}[/]  [dim]{answer.elapsed_ms:.0f} ms[/]")
+    out.print(f"[bold]{shown(path)}[/]  [dim]{answer.elapsed_ms:.0f} ms[/]")
     if not answer.found:
         out.print(f"  not found. {answer.reason}" + ("  Nearest:" if answer.matches else ""))
     if not answer.matches:
@@ -131,13 +141,13 @@ def _tell(path: Path, answer: Answer) -> None:
     width = min(_TITLE_WIDTH, max(cell_len(printable(lead.title)) for lead, _ in groups))
     for lead, repeats in groups:
         title = printable(lead.title)
-        title += " " * (width - cell_len(title))
+        gap = " " * (width - cell_len(title))
         still = lead.end_s - lead.start_s >= 1
         span = f"  {clock(lead.start_s)}-{clock(lead.end_s)}" if still else ""
-        beside = f"[dim]{span}  {escape(printable(lead.url))}[/]"
-        out.print(f"  {lead.confidence:>4.0%}  {clock(lead.timestamp_s):>7}  {escape(title)}{beside}")
+        beside = f"[dim]{gap}{span}  {shown(lead.url)}[/]"
+        out.print(f"  {lead.confidence:>4.0%}  {clock(lead.timestamp_s):>7}  {shown(title)}{beside}")
         if repeats:
-            out.print(f"  {'':>13}  [dim]{escape(also_in(lead, repeats))}[/]")
+            out.print(f"  {'':>13}  [dim]{shown(also_in(lead, repeats))}[/]")
 
 
 def also_in(lead: Match, repeats: Sequence[Match]) -> str:
@@ -171,80 +181,35 @@ def run(
     """Ingest playlists, retrain, promote and index in this process, without servers. Safe to repeat."""
     with sentences():
         from framesearch.pipeline import run_line
+        from framesearch.progress import RunDisplay
         from framesearch.settings import settings
 
-        with _Bars() as bars:
-            report = run_line(playlists or [], settings(), bars.step, bars.approve)
+        with RunDisplay(out, err) as display:
+            report = run_line(playlists or [], settings(), display.step, lambda reason: _approve(reason, display))
         out.print(
             f"{report.listed} playlists listed, {report.extracted} videos extracted with {report.frames} frames, "
             f"{report.embedded} embedded"
         )
         if report.model:
-            out.print(f"model {escape(report.model)}")
+            out.print(f"model {shown(report.model)}")
         if report.index is not None:
             state = "published" if report.published else "was up to date"
             out.print(
                 f"index {report.index.index_id} {state}: {report.index.rows} frames of {report.index.videos} videos"
             )
         for title, why in report.left_out.items():
-            out.print(f"[yellow]left out[/] {escape(printable(title))}: {escape(why)}")
+            out.print(f"[yellow]left out[/] {shown(title)}: {shown(why)}")
         for problem in report.problems:
-            err.print(f"[red]{escape(problem)}[/]")
+            err.print(f"[red]{shown(problem)}[/]")
         if report.problems:
             raise typer.Exit(1)
 
 
-class _Bars:
-    """Progress bars for the steps of a run; lines of text where nobody watches."""
-
-    def __init__(self) -> None:
-        self._progress = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("[dim]{task.fields[note]}"),
-            console=err,
-        )
-
-    def __enter__(self) -> "_Bars":
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    @contextmanager
-    def step(self, name: str, total: int | None) -> Iterator["_Bar"]:
-        task = self._progress.add_task(name, total=total, note="")
-        yield _Bar(self._progress, task)
-        done = self._progress.tasks[self._progress.task_ids.index(task)].completed
-        self._progress.update(task, total=total if total is not None else 1, completed=done if total else 1, note="")
-
-    def approve(self, reason: str) -> bool:
-        if not sys.stdin.isatty():
-            return False
-        self._progress.stop()
-        try:
-            return typer.confirm(f"Promote the new model? {reason}", err=True)
-        finally:
-            self._progress.start()
-
-
-class _Bar:
-    def __init__(self, progress: Progress, task: TaskID) -> None:
-        self._progress, self._task = progress, task
-
-    def advance(self, note: str = "") -> None:
-        self._progress.update(self._task, advance=1, note=_note(note))
-
-    def say(self, note: str) -> None:
-        self._progress.update(self._task, note=_note(note))
-
-
-def _note(text: str) -> str:
-    return escape(printable(text).strip()[:60])
+def _approve(reason: str, display: "RunDisplay") -> bool:
+    if not sys.stdin.isatty():
+        return False
+    with display.paused():
+        return typer.confirm(f"Promote the new model? {printable(reason)}", err=True)
 
 
 # ---- status
@@ -261,27 +226,25 @@ def status(
         write_line(facts)
         return
     for playlist in facts["playlists"]:
-        title, url = escape(printable(playlist["title"])), escape(printable(playlist["url"]))
-        trouble = f"  [red]{escape(playlist['error'])}[/]" if playlist["error"] else ""
+        title, url = shown(playlist["title"]), shown(playlist["url"])
+        trouble = f"  [red]{shown(playlist['error'])}[/]" if playlist["error"] else ""
         out.print(f"playlist {title}  [dim]{url}[/]  {playlist['videos']} videos{trouble}")
     if not facts["playlists"]:
         out.print("no playlist yet: `framesearch run PLAYLIST`")
     counts = ", ".join(f"{count} {name}" for name, count in facts["videos"].items() if count)
     out.print(f"videos   {counts or 'none'}" + (f"; {facts['vanished']} gone upstream" if facts["vanished"] else ""))
     for video in facts["not_ready"]:
-        out.print(
-            f"  {video['status']:<11} {escape(video['title'])}: {escape(video['detail'] or video['reason'] or '')}"
-        )
+        out.print(f"  {video['status']:<11} {shown(video['title'])}: {shown(video['detail'] or video['reason'] or '')}")
     out.print(f"frames   {facts['frames']['index']} to index, {facts['frames']['probe']} probe frames")
     champion = facts["champion"]
     if "error" in champion:
-        out.print(f"champion {escape(champion['error'])}")
+        out.print(f"champion {shown(champion['error'])}")
     else:
         told = [f"{title} {champion['metrics'][name]:.1%}" for name, title in JUDGED if name in champion["metrics"]]
-        out.print(f"champion v{champion['version']} {escape(champion['family'])}  [dim]{escape(', '.join(told))}[/]")
+        out.print(f"champion v{champion['version']} {shown(champion['family'])}  [dim]{', '.join(told)}[/]")
     card = facts["index"]
     if "error" in card:
-        out.print(f"index    {escape(card['error'])}")
+        out.print(f"index    {shown(card['error'])}")
     else:
         out.print(
             f"index    {card['index_id']}: {card['rows']} frames of {card['videos']} videos, {card['index_type']}, "
@@ -380,7 +343,7 @@ def list_bundles(
             current, _ = current_index_id(storage)
         except FramesearchError as error:
             current = None
-            err.print(f"[red]{escape(str(error))}[/]")
+            err.print(f"[red]{shown(error)}[/]")
         stored = stored_index_ids(storage)
         for index_id in reversed(stored):
             try:
@@ -401,9 +364,24 @@ def list_bundles(
             out.print("nothing is indexed yet: `framesearch run PLAYLIST`")
 
 
+def _stored_index_ids() -> list[str]:
+    """For the shell's completion: newest first, nothing where there is no library."""
+    try:
+        from framesearch.bundle import stored_index_ids
+        from framesearch.settings import settings
+        from framesearch.storage import open_storage
+
+        return list(reversed(stored_index_ids(open_storage(settings()))))
+    except FramesearchError:
+        return []
+
+
 @index_app.command("rollback")
 def roll_back(
-    index_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="By default the one before.")] = None,
+    index_id: Annotated[
+        str | None,
+        typer.Argument(metavar="[ID]", help="By default the one before.", autocompletion=_stored_index_ids),
+    ] = None,
 ) -> None:
     """Publish an older bundle again. Pages pick it up by themselves; the next rebuild publishes a newer one."""
     with sentences():
@@ -416,5 +394,11 @@ def roll_back(
         out.print(f"index {published} is published now")
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """The program: whatever the console's encoding, no character of a title costs an answer."""
+    tolerate_any_text()
     app()
+
+
+if __name__ == "__main__":
+    main()

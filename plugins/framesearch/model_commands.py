@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from framesearch.errors import InvalidSetting
-from framesearch.terminal import err, out, printable, sentences, write_line
+from framesearch.terminal import err, out, sentences, shown, write_line
 
 if TYPE_CHECKING:
     from framesearch.registry import ModelVersion
@@ -67,15 +66,14 @@ def _tell(version: "ModelVersion") -> None:
     found = f"R1 {r1:.3f}" if r1 is not None else "not judged"
     origin = "imported" if version.imported else "trained"
     out.print(
-        f"v{version.version}  {escape(printable(version.family))}  {found}  "
-        f"[dim]{origin} {version.created_at:%Y-%m-%d}[/]{mark}"
+        f"v{version.version}  {shown(version.family)}  {found}  [dim]{origin} {version.created_at:%Y-%m-%d}[/]{mark}"
     )
     if version.imported:
         said = f"licence {version.licence}, source {version.source}, preprocessing {version.preprocessing}"
-        out.print(f"    [dim]{escape(printable(said))}[/]")
+        out.print(f"    [dim]{shown(said)}[/]")
     if version.reason:
         word = {"better": "better", "not_better": "not better"}.get(version.verdict, "no verdict")
-        out.print(f"    {word}: {escape(printable(version.reason))}")
+        out.print(f"    {word}: {shown(version.reason)}")
 
 
 @app.command("import")
@@ -185,7 +183,7 @@ def promote(
         because = reason or (f"forced by hand; {known.reason}" if force else known.reason) or "by hand"
         registry.promote(known.version, because, force=force)
         out.print(
-            f"v{known.version} {escape(printable(known.family))} is champion now: `framesearch run`, or the DAG "
+            f"v{known.version} {shown(known.family)} is champion now: `framesearch run`, or the DAG "
             "rebuild_index, embeds all frames with it and publishes a new index"
         )
 
@@ -222,7 +220,7 @@ def _heard() -> Iterator[Any]:
         yield None
         return
     with err.status("starting") as status:
-        yield lambda line: status.update(escape(printable(line))[:160])
+        yield lambda line: status.update(shown(line)[:160])
 
 
 def _tell_outcome(outcome: "TrainingOutcome", done: str, as_json: bool) -> None:
@@ -238,8 +236,8 @@ def _tell_outcome(outcome: "TrainingOutcome", done: str, as_json: bool) -> None:
             }
         )
         return
-    out.print(f"v{outcome.model_version} {done}: {escape(printable(outcome.reason))}")
+    out.print(f"v{outcome.model_version} {done}: {shown(outcome.reason)}")
     if outcome.run_url:
-        out.print(f"  [dim]{escape(outcome.run_url)}[/]")
+        out.print(f"  [dim]{shown(outcome.run_url)}[/]")
     if outcome.better:
         out.print(f"  `framesearch model promote {outcome.model_version}` makes it champion")

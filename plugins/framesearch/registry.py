@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
 
 from framesearch.database_urls import sqlite_file
 from framesearch.errors import (
@@ -28,6 +27,7 @@ from framesearch.errors import (
     NoModelVersion,
     RegistryUnreachable,
 )
+from framesearch.mlflow_pages import EXPERIMENT, MODEL, present, run_page
 from framesearch.relocation import adopt_artifacts
 from framesearch.settings import Settings
 
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MODEL = "frame-encoder"
-EXPERIMENT = "frame-encoder"
 CHAMPION = "champion"  # the alias
 ENCODER_PATH = "extra_files/encoder.onnx"  # within a logged model
 
@@ -276,24 +274,29 @@ class Registry:
             self.client.update_model_version(MODEL, version, description=told[-5000:])
 
     def experiment_id(self) -> str:
-        """The experiment that trainings are runs of, made where missing."""
+        """The experiment that trainings are runs of, made and described where it is not."""
         with self._reaching():
-            found = self.client.get_experiment_by_name(EXPERIMENT)
-            if found is not None:
-                if found.lifecycle_stage == "deleted":
-                    self.client.restore_experiment(found.experiment_id)
-                return str(found.experiment_id)
-            from mlflow.exceptions import MlflowException
+            experiment_id = self._experiment_id()
+            present(self.client, experiment_id)
+            return experiment_id
 
-            # Without a server there is nobody to say where artifacts lie: where `mlflow_server` puts them too.
-            location = None if self.uri.startswith("http") else self._artifacts.as_uri()
-            try:
-                return str(self.client.create_experiment(EXPERIMENT, artifact_location=location))
-            except MlflowException:
-                made = self.client.get_experiment_by_name(EXPERIMENT)  # somebody else was quicker
-                if made is None:
-                    raise
-                return str(made.experiment_id)
+    def _experiment_id(self) -> str:
+        found = self.client.get_experiment_by_name(EXPERIMENT)
+        if found is not None:
+            if found.lifecycle_stage == "deleted":
+                self.client.restore_experiment(found.experiment_id)
+            return str(found.experiment_id)
+        from mlflow.exceptions import MlflowException
+
+        # Without a server there is nobody to say where artifacts lie: where `mlflow_server` puts them too.
+        location = None if self.uri.startswith("http") else self._artifacts.as_uri()
+        try:
+            return str(self.client.create_experiment(EXPERIMENT, artifact_location=location))
+        except MlflowException:
+            made = self.client.get_experiment_by_name(EXPERIMENT)  # somebody else was quicker
+            if made is None:
+                raise
+            return str(made.experiment_id)
 
     # ---- reaching MLflow
 
@@ -308,12 +311,7 @@ class Registry:
 
     def run_url(self, experiment_id: str, run_id: str) -> str | None:
         """The run's page in MLflow's UI; None without a server."""
-        if not self.uri.startswith("http"):
-            return None
-        parts = urlsplit(self.uri)
-        host = parts.netloc.rpartition("@")[2]  # never a password in a link
-        page = urlunsplit((parts.scheme, host, parts.path, "", ""))
-        return f"{page.rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}"
+        return run_page(self.uri, experiment_id, run_id)
 
     @property
     def client(self) -> "MlflowClient":

@@ -6,7 +6,7 @@ from typing import Any
 from orchestration.failures import RETRY_POLICY
 
 OWNER = "framesearch"
-TAGS = ["framesearch"]
+TAG = "framesearch"
 
 # Videos of one DAG run. Airflow maps over at most 1,024 by default, and its scheduler and grid stay quick well below
 # that; what is left over goes to the next DAG run, which follows at once (see the asset BACKLOG).
@@ -24,7 +24,6 @@ TASK_DEFAULTS: dict[str, Any] = {
 
 DAG_DEFAULTS: dict[str, Any] = {
     "default_args": TASK_DEFAULTS,
-    "tags": TAGS,
     "catchup": False,
     # Two DAG runs of one kind would do the same work twice; all of them continue from what storage holds.
     "max_active_runs": 1,
