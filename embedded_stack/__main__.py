@@ -20,6 +20,7 @@ from embedded_stack.progress import Progress, clock
 from embedded_stack.servers import Servers, stop_servers
 from framesearch.errors import FramesearchError
 from framesearch.mlflow_pages import model_page
+from framesearch.privacy import close_to_others
 from framesearch.settings import Settings, load_settings
 
 _BUSY_S = 300.0  # for another command that starts or stops the same stack
@@ -36,6 +37,8 @@ def up(
 ) -> None:
     """Start the stack, ingest the playlists, train, index, and answer one example query."""
     settings = load_settings()
+    if hint := close_to_others(settings):
+        _say(hint, "red")
     chosen, with_demo = playlists.choose(playlist or [], settings)
     processes = Processes(settings.home)
     with Progress(console) as progress:
@@ -113,6 +116,7 @@ def _answer_example(settings: Settings) -> None:
 def down() -> None:
     """Stop everything that `up` started; the data stays."""
     settings = load_settings()
+    close_to_others(settings)
     with Processes(settings.home).locked(_BUSY_S):
         ran = stop_servers(settings, _say)
     _say(f"stopped; the data stays in {settings.home}" if ran else f"nothing of {settings.home} runs")

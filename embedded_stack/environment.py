@@ -13,6 +13,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
+from framesearch.database_urls import sqlite_url
 from framesearch.settings import CHECKOUT, CONFIG_FILE, Settings
 
 ADMIN = "admin"
@@ -82,13 +83,16 @@ def _computed(settings: Settings) -> dict[str, str]:
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": str(login is None),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{ADMIN}:admin",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "secrets" / "airflow_passwords.json"),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow' / 'airflow.db'}",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": sqlite_url(home / "airflow" / "airflow.db"),
         "AIRFLOW__API__HOST": settings.host,
         "AIRFLOW__API__PORT": str(settings.airflow_port),
         "AIRFLOW__API__BASE_URL": address if is_loopback(settings.host) else "",
         "AIRFLOW__API__SECRET_KEY": _secret_of(home, "api_secret_key", lambda: secrets.token_urlsafe(48)),
         "AIRFLOW__API_AUTH__JWT_SECRET": _secret_of(home, "jwt_secret", lambda: secrets.token_urlsafe(64)),
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs" / "airflow"),
+        # Airflow sets the modes of its logs itself, by default for the group, too.
+        "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FOLDER_PERMISSIONS": "0o700",
+        "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS": "0o600",
         "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(home / "logs" / "dag_processor"),
         # `python -m` puts the working folder first on the path, and that is the home, whose folder names are its own.
         "PYTHONSAFEPATH": "1",

@@ -34,12 +34,14 @@ class Record:
         pid: of the process, which leads a session of the same number.
         created: when it started, seconds since the epoch, as the system tells it.
         port: that it was told to listen on, if any.
+        home: whose stack it belongs to; empty in records of earlier versions.
     """
 
     name: str
     pid: int
     created: float
     port: int | None = None
+    home: str = ""
 
 
 class Processes:
@@ -100,19 +102,23 @@ class Processes:
                 env={**environment, _MARK: self._mark(name)},
                 start_new_session=True,
             )
-        record = Record(name, process.pid, psutil.Process(process.pid).create_time(), port)
+        record = Record(name, process.pid, psutil.Process(process.pid).create_time(), port, str(self.home))
         part = self._records / f"{name}.json.part"
         part.write_text(json.dumps(asdict(record)), encoding="utf-8")
         part.replace(self._file(name))
         return record
 
     def records(self) -> dict[str, Record]:
-        """What was started and not yet stopped, by name, whether it still runs or not."""
+        """What was started and not yet stopped, by name, whether it still runs or not.
+
+        Records that came along with a copy of another home tell of that home's processes: they are none of ours.
+        """
         found = {}
         for file in sorted(self._records.glob("*.json")):
             with contextlib.suppress(OSError, ValueError, TypeError):
                 record = Record(**json.loads(file.read_text(encoding="utf-8")))
-                found[record.name] = record
+                if record.home in ("", str(self.home)):
+                    found[record.name] = record
         return found
 
     def running(self, name: str) -> Record | None:

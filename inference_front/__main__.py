@@ -4,6 +4,7 @@ import ctypes
 import logging
 from contextlib import suppress
 
+from framesearch.privacy import close_to_others
 from framesearch.settings import settings
 
 _M_ARENA_MAX = -8  # of glibc's malloc.h
@@ -17,4 +18,5 @@ logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name
 
 from inference_front.server import app, options  # noqa: E402 - starts threads, so after the line on arenas
 
+close_to_others(settings())
 app.run(config=options(settings()))

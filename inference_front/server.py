@@ -7,13 +7,15 @@ plays, where `st.video` would hold each whole file in memory.
 from pathlib import Path
 
 import streamlit as st
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from framesearch.errors import FramesearchError
 from framesearch.playback import playable_kind
-from framesearch.settings import Settings
+from framesearch.same_origin import SameOrigin, served_names
+from framesearch.settings import Settings, settings
 from inference_front.library import VIDEO_ROUTE, finder, local_file
 
 
@@ -30,18 +32,23 @@ def video(request: Request) -> Response:
     return FileResponse(path, media_type=kind, headers={"X-Content-Type-Options": "nosniff"})
 
 
-app = st.App(Path(__file__).with_name("app.py"), routes=[Route(VIDEO_ROUTE + "{video_id}", video)])
+# Around everything, the page's socket included; what Streamlit checks itself is less, and comes after it.
+app = st.App(
+    Path(__file__).with_name("app.py"),
+    routes=[Route(VIDEO_ROUTE + "{video_id}", video)],
+    middleware=[Middleware(SameOrigin, names=served_names(settings()))],
+)
 
 
-def options(settings: Settings) -> dict[str, object]:
+def options(chosen: Settings) -> dict[str, object]:
     """Streamlit's options for these settings."""
     return {
-        "server.address": settings.host,
-        "server.port": settings.page_port,
+        "server.address": chosen.host,
+        "server.port": chosen.page_port,
         "server.headless": True,
         "server.enableXsrfProtection": True,
         "server.enableCORS": True,  # which in Streamlit means: other origins are refused
-        "server.maxUploadSize": max(1, round(settings.max_query_mb)),
+        "server.maxUploadSize": max(1, round(chosen.max_query_mb)),
         "server.fileWatcherType": "none",
         "runner.magicEnabled": False,
         "browser.gatherUsageStats": False,

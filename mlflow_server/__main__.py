@@ -5,15 +5,17 @@ theirs: runs made either way are one history. MLflow's own MLFLOW_BACKEND_STORE_
 say) and MLFLOW_ARTIFACTS_DESTINATION the artifacts (to gs://..., then handed out by the server itself).
 """
 
-import contextlib
 import os
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from framesearch.errors import InvalidSetting
 from framesearch.mlflow_database import make_database
+from framesearch.privacy import close_to_others
 from framesearch.registry import prepare_environment
+from framesearch.relocation import adopt_artifacts
+from framesearch.same_origin import served_names
 from framesearch.settings import Settings, settings
 
 ENVIRONMENT = {
@@ -26,62 +28,31 @@ ENVIRONMENT = {
 
 def command(chosen: Settings, environment: Mapping[str, str]) -> list[str]:
     """The arguments of `mlflow` that start the server."""
-    folder = chosen.home / "mlflow"
-    backend = environment.get("MLFLOW_BACKEND_STORE_URI") or f"sqlite:///{folder / 'mlflow.db'}"
+    hosts = list(_with_any_port(served_names(chosen)))
     destination = environment.get("MLFLOW_ARTIFACTS_DESTINATION")
     artifacts = (
         ["--serve-artifacts", "--artifacts-destination", destination]
         if destination
-        else ["--no-serve-artifacts", "--default-artifact-root", (folder / "artifacts").as_uri()]
+        else ["--no-serve-artifacts", "--default-artifact-root", chosen.mlflow_artifacts.as_uri()]
     )
     return [
         "server",
         *("--host", chosen.host),
         *("--port", str(chosen.mlflow_port)),
-        *("--backend-store-uri", backend),
+        *("--backend-store-uri", environment.get("MLFLOW_BACKEND_STORE_URI") or chosen.mlflow_database),
         *artifacts,
         *("--workers", "1"),
-        *("--x-frame-options", "NONE"),  # Airflow shows it in a frame
-        *("--allowed-hosts", environment.get("MLFLOW_SERVER_ALLOWED_HOSTS") or _hosts(chosen.host)),
-        *("--cors-allowed-origins", environment.get("MLFLOW_SERVER_CORS_ALLOWED_ORIGINS") or _origins(chosen.host)),
+        # Within `app.guarded`, which is stricter, MLflow's own checks stay on.
+        *("--app-name", "framesearch"),
+        *("--allowed-hosts", ",".join(hosts)),
+        *("--cors-allowed-origins", ",".join(f"{scheme}://{host}" for host in hosts for scheme in ("http", "https"))),
     ]
 
 
-def _names(host: str) -> list[str]:
-    """Names under which browsers and clients may call: a page elsewhere must not reach us through DNS."""
-    own = _names_of_this_machine() if host in ("0.0.0.0", "::") else [host]  # noqa: S104
-    return list(dict.fromkeys(["localhost", "127.0.0.1", "[::1]", *map(_in_url, own)]))
-
-
-def _names_of_this_machine() -> list[str]:
-    """Its name, short and full, and the addresses that these stand for or that its packets carry."""
-    name = socket.gethostname()
-    addresses = []
-    with contextlib.suppress(OSError):  # a name that nothing resolves
-        addresses = [str(found[4][0]) for found in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)]
-    for family, anywhere in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
-        # Connecting a datagram socket sends nothing; it only chooses the address that packets would leave from.
-        with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.connect((anywhere, 9))
-            addresses.append(probe.getsockname()[0])
-    return [name, socket.getfqdn(), *(address.partition("%")[0] for address in addresses)]
-
-
-def _in_url(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
-
-
-def _hosts(host: str) -> str:
-    return ",".join(f"{name},{_pattern(name)}:*" for name in _names(host))
-
-
-def _origins(host: str) -> str:
-    return ",".join(f"http://{_pattern(name)}:*" for name in _names(host))
-
-
-def _pattern(name: str) -> str:
-    """What MLflow, which matches as shells do, takes for the name: a bare bracket would begin a choice of letters."""
-    return name.replace("[", "[[]")
+def _with_any_port(names: Iterable[str]) -> Iterator[str]:
+    """Names as MLflow compares them with headers: what holds a star as shells do, where a bracket begins a choice."""
+    for name in names:
+        yield from (f"[{name}]", f"[[]{name}]:*") if ":" in name else (name, f"{name}:*")
 
 
 def check_port(host: str, port: int) -> None:
@@ -109,7 +80,9 @@ def main() -> None:
         check_port(chosen.host, chosen.mlflow_port)
     except InvalidSetting as error:
         sys.exit(str(error))
-    (chosen.home / "mlflow" / "artifacts").mkdir(parents=True, exist_ok=True)
+    close_to_others(chosen)
+    chosen.mlflow_artifacts.mkdir(parents=True, exist_ok=True)
+    adopt_artifacts(chosen.home)
     # Clients find the server by this variable; the server itself must not ask itself.
     environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
     for name, value in ENVIRONMENT.items():

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from framesearch.database_urls import sqlite_url
 from framesearch.settings import Settings, settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -20,7 +21,7 @@ os.environ |= {
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
     "AIRFLOW__CORE__FERNET_KEY": "",
-    "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{_HOME / 'airflow.db'}",
+    "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": sqlite_url(_HOME / "airflow.db"),
     "AIRFLOW__API_AUTH__JWT_SECRET": "of-tests-only-" * 6,
     "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(_HOME / "logs"),
 }

@@ -14,11 +14,14 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
+import uvicorn
 from dotenv import dotenv_values
 from generated_videos import draw_video
+from raw_http import refuses_strangers
 from rich.console import Console
 
 from embedded_stack import demo_feed, environment, playlists
@@ -405,14 +408,14 @@ def environment_now():
 
 @pytest.fixture
 def feed_address() -> Iterator[str]:
-    from functools import partial
-    from http.server import ThreadingHTTPServer
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(demo_feed._Handler, demo_feed.find_clips())) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(demo_feed.application(demo_feed.find_clips()), log_level="warning"))
+        thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        server.should_exit = True
+        thread.join(10)
 
 
 def fetch(url: str, **headers: str) -> tuple[int, bytes]:
@@ -435,6 +438,10 @@ def test_a_browser_can_seek_in_a_demo_clip(feed_address: str):
     assert fetch(f"{feed_address}/clips/bikes.mp4") == (200, path.read_bytes())
     assert fetch(f"{feed_address}/clips/bikes.mp4", Range="bytes=100-199") == (206, path.read_bytes()[100:200])
     assert fetch(f"{feed_address}/clips/bikes.mp4", Range="bytes=100-") == (206, path.read_bytes()[100:])
+
+
+def test_the_demo_feed_answers_under_its_own_names_only(feed_address: str):
+    refuses_strangers(urlsplit(feed_address).port, "/clips/bikes.mp4")
 
 
 @pytest.mark.parametrize("path", ["/clips/../demo_feed.py", "/clips//etc/passwd", "/", "/clips/"])

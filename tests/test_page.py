@@ -7,10 +7,14 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +25,9 @@ import pytest
 from index_fixtures import Library, open_library
 from leafy_pictures import leaves
 from PIL import Image
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from query_pictures import KINDS
+from raw_http import opens, refuses_strangers, status
 from stored_frames import picture, store_video
 from streamlit.testing.v1 import AppTest
 
@@ -232,6 +237,7 @@ class RunningPage:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
+        self.port = port
         self.address = f"http://127.0.0.1:{port}"
         environment = os.environ | {
             "FRAMESEARCH_HOME": str(library.settings.home),
@@ -302,15 +308,21 @@ def running(
     page.stop()
 
 
-@pytest.fixture
-def browser_page() -> Iterator[Page]:
+@contextmanager
+def a_browser(*arguments: str) -> Iterator[Browser]:
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if chromium is None:
         pytest.skip("no Chromium on this machine")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield browser.new_page(viewport={"width": 1360, "height": 1000})
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", *arguments])
+        yield browser
         browser.close()
+
+
+@pytest.fixture
+def browser_page() -> Iterator[Page]:
+    with a_browser() as browser:
+        yield browser.new_page(viewport={"width": 1360, "height": 1000})
 
 
 @pytest.mark.browser
@@ -381,6 +393,81 @@ def test_an_open_page_follows_the_index_and_stops_when_told(library: Library, br
         assert running.stop() in (0, -signal.SIGTERM)
     finally:
         running.process.kill()
+
+
+# ---- only its own pages talk to it
+
+STREAM = "/_stcore/stream"
+
+
+@pytest.mark.stack
+@pytest.mark.parametrize("path", ["/", "/_stcore/health", "/library/video/film"])
+def test_answers_under_its_own_names_and_to_its_own_pages_only(running: RunningPage, path: str) -> None:
+    refuses_strangers(running.port, path)
+
+
+@pytest.mark.stack
+def test_takes_uploads_from_its_own_pages_only(running: RunningPage) -> None:
+    upload, host = "/_stcore/upload_file/session/file", ("Host", f"127.0.0.1:{running.port}")
+    for method in ("PUT", "DELETE"):
+        assert status(running.port, upload, host, ("Origin", "http://evil.example"), method=method) == 403
+        assert status(running.port, upload, ("Host", "evil.example"), method=method) == 400
+
+
+@pytest.mark.stack
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "LOCALHOST", "[::1]"])
+def test_its_socket_opens_for_its_own_pages(running: RunningPage, name: str) -> None:
+    host, origin = ("Host", f"{name}:{running.port}"), ("Origin", f"http://{name.lower()}:{running.port}")
+    assert opens(running.port, STREAM, host, origin)
+    for other in (f"http://{name}:{running.port + 1}", f"http://{name}", "http://evil.example", "null"):
+        assert not opens(running.port, STREAM, host, ("Origin", other))
+
+
+@pytest.mark.stack
+def test_its_socket_opens_for_no_other_host(running: RunningPage) -> None:
+    for host in (f"evil.example:{running.port}", f"localhost.evil.example:{running.port}", "evil.example"):
+        for origin in (f"http://{host}", f"http://localhost:{running.port}"):
+            assert not opens(running.port, STREAM, ("Host", host), ("Origin", origin))
+    assert not opens(running.port, STREAM, ("Origin", f"http://localhost:{running.port}"))
+
+
+# A page of another port of this machine that tries the page's socket and an upload, and shows it in a frame.
+STRANGER = """
+<!doctype html><title>a stranger's page</title><iframe src="http://127.0.0.1:PORT/"></iframe><script>
+const tried = {}, told = name => what => { tried[name] = what; };
+const socket = new WebSocket("ws://127.0.0.1:PORT/_stcore/stream");
+socket.onopen = () => told("socket")("open");
+socket.onerror = () => told("socket")("refused");
+</script>
+"""
+
+
+@pytest.mark.browser
+def test_pages_of_strangers_reach_it_neither_by_socket_nor_in_a_frame_nor_by_a_name_of_theirs(
+    running: RunningPage, tmp_path: Path
+) -> None:
+    (tmp_path / "index.html").write_text(STRANGER.replace("PORT", str(running.port)))
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    resolved = "--host-resolver-rules=MAP evil.example 127.0.0.1"  # as its owner's name server would, a moment later
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, a_browser(resolved) as browser:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            stranger = browser.new_page()
+            stranger.goto(f"http://127.0.0.1:{server.server_address[1]}/")
+            stranger.wait_for_function("tried.socket", timeout=30_000)
+            assert stranger.evaluate("tried.socket") == "refused"
+            assert stranger.frames[1].url.startswith("chrome-error://")
+            rebound = browser.new_page()
+            assert rebound.goto(f"http://evil.example:{running.port}/").status == 400
+            assert browser.new_page().goto(f"http://localhost:{running.port}/").status == 200
+        finally:
+            server.shutdown()
+
+
+@pytest.mark.browser
+def test_works_under_each_of_its_names(running: RunningPage, browser_page: Page) -> None:
+    browser_page.goto(f"http://localhost:{running.port}")
+    expect(browser_page.locator("input[type=file]").first).to_be_attached(timeout=30_000)
 
 
 @pytest.mark.browser

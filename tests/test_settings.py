@@ -12,7 +12,7 @@ def test_defaults_put_the_whole_embedded_stack_into_one_home(tmp_path: Path):
     settings = Settings(home=tmp_path)
     assert settings.catalogue == f"sqlite:///{tmp_path}/catalogue.db"
     assert settings.storage == str(tmp_path)
-    assert settings.mlflow == f"sqlite:///{tmp_path}/mlflow/mlflow.db"
+    assert settings.mlflow == f"sqlite+pysqlite:///{tmp_path}/mlflow/mlflow.db"
     assert settings.host == "127.0.0.1"
 
 

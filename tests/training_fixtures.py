@@ -16,6 +16,9 @@ from framesearch.settings import Settings
 from framesearch.storage import open_storage
 from framesearch.trainer import TrainingOutcome, train
 
+# What addresses of databases and artifacts must survive in a path: escapes, separators, quotes, other alphabets.
+ODD_NAME = "a home %41 #1?x@y&z 'é🙂 שלום"
+
 
 def stored_home(home: Path, *, videos: int = 4, seconds: float = 12.0) -> Settings:
     """Settings of a home whose catalogue holds some videos, 2 index frames a second and a probe frame every three."""
@@ -37,8 +40,7 @@ class Trained:
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Trained:
-    # A space in the path: file:// addresses of artifacts must survive it.
-    settings = stored_home(tmp_path_factory.mktemp("trained home"))
+    settings = stored_home(tmp_path_factory.mktemp(ODD_NAME))
     (settings.home / "mlflow").mkdir()
     shutil.copy(empty_database, settings.home / "mlflow")
     lines: list[str] = []

@@ -18,6 +18,7 @@ from typing import Any
 
 from framesearch.catalogue import open_catalogue
 from framesearch.errors import FramesearchError, NotEnoughFrames, RegistryUnreachable
+from framesearch.privacy import close_to_others
 from framesearch.registry import Registry, is_unreachable
 from framesearch.settings import Settings, settings
 from framesearch.storage import open_storage
@@ -76,6 +77,7 @@ def _done(given: argparse.Namespace) -> tuple[int, dict[str, Any]]:
     signal.signal(signal.SIGINT, _stop)
     try:
         chosen = settings()
+        close_to_others(chosen)
         patience = {name: value for name, value in PATIENCE.items() if name not in os.environ}
         if given.command == "fit":
             return 0, _fit(given, chosen, patience)

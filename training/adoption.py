@@ -204,7 +204,7 @@ def _log_model(wrapped: Wrapped, encoder_file: Path) -> str:
         name="encoder",
         signature=ModelSignature(Schema([pictures]), Schema([vectors])),
         pip_requirements=[f"{package}=={installed(package)}" for package in ("onnx", "onnxruntime", "numpy")],
-        extra_files=[str(encoder_file)],
+        extra_files=[encoder_file.resolve().as_uri()],  # a path would be read as an address, escapes and all
         metadata={"encoder": registered.ENCODER_PATH},
         save_as_external_data=False,
     )

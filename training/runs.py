@@ -225,7 +225,7 @@ def _log_model(model: keras.Model, family: Family, onnx: Path, dataset: Dataset)
         signature=infer_signature(example, given),
         input_example=example,
         pip_requirements=[f"{package}=={installed(package)}" for package in ("tensorflow", "keras", "numpy")],
-        extra_files=[str(onnx)],
+        extra_files=[onnx.resolve().as_uri()],  # a path would be read as an address, escapes and all
         metadata={"family": family.name, "encoder": registered.ENCODER_PATH},
     )
     return str(logged.model_id)

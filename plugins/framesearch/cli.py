@@ -7,6 +7,7 @@ import logging
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +17,7 @@ import typer
 from rich.cells import cell_len
 
 from framesearch import model_commands
-from framesearch.errors import FramesearchError, ImageUnreadable
+from framesearch.errors import FramesearchError, ImageUnreadable, InvalidSetting
 from framesearch.records import Answer, Match, Video, VideoStatus
 from framesearch.terminal import err, out, printable, sentences, shown, tolerate_any_text, write_line
 
@@ -61,6 +62,12 @@ def _configure(
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )
+    from framesearch.privacy import close_to_others
+    from framesearch.settings import settings
+
+    with suppress(InvalidSetting):  # the command itself says so, unless it is only asked for its help
+        if hint := close_to_others(settings()):
+            err.print(f"[yellow]{shown(hint)}[/]")
 
 
 # ---- search

@@ -8,6 +8,7 @@ import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
 
+from framesearch.database_urls import sqlite_url
 from framesearch.disk import scratch_folder, sync
 
 
@@ -24,7 +25,8 @@ def make_database(database: Path) -> None:
 
     with scratch_folder(database.parent / "scratch") as folder:
         made, whole = folder / "made.db", folder / "whole.db"
-        MlflowClient(tracking_uri=f"sqlite:///{made}", registry_uri=f"sqlite:///{made}").search_experiments()
+        address = sqlite_url(made, "sqlite+pysqlite")
+        MlflowClient(tracking_uri=address, registry_uri=address).search_experiments()
         with closing(sqlite3.connect(made)) as connection:
             connection.execute("VACUUM INTO ?", (str(whole),))  # whatever its log still holds is in it
         sync(whole)

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from framesearch.database_urls import sqlite_file
 from framesearch.disk import scratch_folder
 from framesearch.errors import (
     ChallengerNotBetter,
@@ -28,6 +29,7 @@ from framesearch.errors import (
 )
 from framesearch.mlflow_database import make_database
 from framesearch.mlflow_pages import EXPERIMENT, MODEL, present, run_page
+from framesearch.relocation import adopt_artifacts
 from framesearch.settings import Settings
 
 if TYPE_CHECKING:
@@ -98,6 +100,7 @@ class Registry:
     def __init__(self, settings: Settings) -> None:
         self.uri = settings.mlflow
         self.home = settings.home
+        self._artifacts = settings.mlflow_artifacts
         self._scratch = settings.scratch
         self._client: MlflowClient | None = None
 
@@ -290,7 +293,7 @@ class Registry:
         from mlflow.exceptions import MlflowException
 
         # Without a server there is nobody to say where artifacts lie: where `mlflow_server` puts them too.
-        location = None if self.uri.startswith("http") else (self.home / "mlflow" / "artifacts").as_uri()
+        location = None if self.uri.startswith("http") else self._artifacts.as_uri()
         try:
             return str(self.client.create_experiment(EXPERIMENT, artifact_location=location))
         except MlflowException:
@@ -319,12 +322,13 @@ class Registry:
         """MLflow's client of this registry, made at first use."""
         if self._client is None:
             prepare_environment()
-            if self.uri.startswith("sqlite:///"):
-                database = Path(self.uri.removeprefix("sqlite:///"))
+            if database := sqlite_file(self.uri):
                 try:
                     make_database(database)
                 except OSError as error:
                     raise ConnectionError(f"{database} can't be made: {error.strerror}") from error
+                if database == self.home / "mlflow" / "mlflow.db":
+                    adopt_artifacts(self.home)
             from mlflow import MlflowClient
 
             self._client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
@@ -332,7 +336,8 @@ class Registry:
 
     def _not_made_yet(self) -> bool:
         """Whether the embedded database does not even exist: asking must not take the seconds that making it takes."""
-        return self.uri.startswith("sqlite:///") and not Path(self.uri.removeprefix("sqlite:///")).is_file()
+        database = sqlite_file(self.uri)
+        return database is not None and not database.is_file()
 
     @contextlib.contextmanager
     def _reaching(self) -> Iterator[None]:

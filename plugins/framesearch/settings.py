@@ -4,6 +4,7 @@ The environment wins over the file. Defaults make the embedded stack: one machin
 """
 
 import os
+import re
 import socket
 from functools import cache
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from framesearch.database_urls import sqlite_url
 from framesearch.errors import InvalidSetting
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -101,6 +103,7 @@ class Settings(BaseSettings):
 
     # The servers of the embedded stack.
     host: str = "127.0.0.1"
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
     airflow_port: int = Field(8080, ge=1, le=65535)
     mlflow_port: int = Field(5000, ge=1, le=65535)
     page_port: int = Field(8501, ge=1, le=65535)
@@ -112,15 +115,23 @@ class Settings(BaseSettings):
         # A relative home means the same folder from wherever a command is started.
         return (CHECKOUT / home.expanduser() if IN_CHECKOUT else home.expanduser()).resolve()
 
-    @field_validator("playlists", "private_hosts", mode="before")
+    @field_validator("playlists", "private_hosts", "allowed_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(value.split()) if isinstance(value, str) else value
 
+    @field_validator("allowed_hosts", mode="after")
+    @classmethod
+    def _only_names(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for host in hosts:
+            if not re.fullmatch(r"[\w.-]+|\[?[0-9a-fA-F:.]+\]?", host):
+                raise ValueError(f"{host} is no name or address of a machine; name it without scheme, port and path")
+        return hosts
+
     @property
     def catalogue(self) -> str:
         """SQLAlchemy URL of the catalogue."""
-        return self.catalogue_uri or f"sqlite:///{self.home / 'catalogue.db'}"
+        return self.catalogue_uri or sqlite_url(self.home / "catalogue.db")
 
     @property
     def storage(self) -> str:
@@ -130,7 +141,18 @@ class Settings(BaseSettings):
     @property
     def mlflow(self) -> str:
         """Tracking URI of MLflow: the server's address, or the embedded database itself."""
-        return self.mlflow_tracking_uri or f"sqlite:///{self.home / 'mlflow' / 'mlflow.db'}"
+        return self.mlflow_tracking_uri or self.mlflow_database
+
+    @property
+    def mlflow_database(self) -> str:
+        """SQLAlchemy URL of the embedded MLflow's database."""
+        # With its driver: of what begins with sqlite:/// MLflow makes the folder itself, from the escaped path.
+        return sqlite_url(self.home / "mlflow" / "mlflow.db", "sqlite+pysqlite")
+
+    @property
+    def mlflow_artifacts(self) -> Path:
+        """The folder of the embedded MLflow's artifacts."""
+        return self.home / "mlflow" / "artifacts"
 
     @property
     def scratch(self) -> Path:
