@@ -58,7 +58,7 @@ def folder(tmp_path_factory) -> Path:
 def home(folder: Path, tmp_path_factory, encoder_file: Path) -> Path:
     """A home in which all films but one are indexed, with an encoder that needs no training."""
     place = tmp_path_factory.mktemp("benchmark") / "home"
-    made: Library = open_library(place, encoder_file)
+    made: Library = open_library(place, encoder_file, follow_links=True)
     links = place / "videos"
     links.mkdir()
     for film in folder.iterdir():

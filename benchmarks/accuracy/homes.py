@@ -73,7 +73,9 @@ def build(settings: Settings, indexed: Sequence[Path], minutes: float, external:
     """
     started = time.monotonic()
     videos = linked(settings, indexed)
-    chosen = settings.model_copy(update={"first_training_minutes": minutes, "require_approval": False})
+    chosen = settings.model_copy(
+        update={"first_training_minutes": minutes, "require_approval": False, "follow_links": True}
+    )
     if external is not None:
         _ingest_and_import(videos, chosen, external)
         chosen = chosen.model_copy(update={"retrain_growth": math.inf})  # the import stays champion
@@ -100,6 +102,7 @@ def linked(settings: Settings, files: Sequence[Path]) -> Path:
 
 def store_frames(videos: Path, settings: Settings) -> None:
     """Ingest a folder of videos, and no more: what is stored already stays, what can't be read is warned of."""
+    settings = settings.model_copy(update={"follow_links": True})  # see `linked`
     catalogue, storage = open_catalogue(settings), open_storage(settings)
     ingest.discover(str(videos), catalogue, settings)
     for video_id in catalogue.due_videos(datetime.now(UTC)):
