@@ -410,6 +410,7 @@ def environment_now():
 def feed_address() -> Iterator[str]:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
+        listening.listen()
         server = uvicorn.Server(uvicorn.Config(demo_feed.application(demo_feed.find_clips()), log_level="warning"))
         thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
         thread.start()
@@ -488,6 +489,13 @@ def test_up_turns_a_folder_into_an_answer_takes_in_what_is_added_and_down_leaves
         api = AirflowApi(f"http://127.0.0.1:{ports['FRAMESEARCH_AIRFLOW_PORT']}")
         assert {run["state"] for dag_id in DAGS for run in api.dag_runs(dag_id)} == {"success"}
         assert all(stat.S_IMODE(file.stat().st_mode) == 0o600 for file in (home / "secrets").iterdir())
+        open_to_others = [file for file in home.rglob("*") if not file.is_symlink() and file.stat().st_mode & 0o077]
+        assert open_to_others == []
+        refuses_strangers(ports["FRAMESEARCH_AIRFLOW_PORT"], "/auth/token/login")
+        refuses_strangers(ports["FRAMESEARCH_AIRFLOW_PORT"], "/api/v2/dags", changing="PATCH")
+        refuses_strangers(ports["FRAMESEARCH_AIRFLOW_PORT"], "/execution/health")
+        refuses_strangers(ports["FRAMESEARCH_MLFLOW_PORT"], "/")
+        refuses_strangers(ports["FRAMESEARCH_PAGE_PORT"], "/")
 
         # A component dies, a video is added: `up` again mends the one and takes in the other.
         os.kill(Processes(home).records()["airflow-scheduler"].pid, signal.SIGKILL)
