@@ -15,7 +15,7 @@ from av.packet import Packet
 from framesearch.errors import VideoUnavailable
 from framesearch.records import Reason
 from framesearch.video.clock import Clock, FrameTimes
-from framesearch.video.containers import has_times, open_container, packets_of, stated_s
+from framesearch.video.containers import open_container, packets_of, stated_s, tells_when_shown
 from framesearch.video.damage import Damage
 from framesearch.video.decoding import Decoder, Grid
 from framesearch.video.frames import DecodedFrame, Renderer
@@ -63,7 +63,7 @@ class VideoFile:
         try:
             self._stream = film_of(self._container, path.name, lambda: open_container(path))
             self._renderer = Renderer(self._stream, height)
-            self._decoder = Decoder(self._stream, sparing=grid_s is not None and has_times(self._container))
+            self._decoder = Decoder(self._stream, sparing=grid_s is not None and tells_when_shown(self._container))
             self._clock = Clock(self._container)
             if stated_s(self._container, self._stream) > self._max_s:
                 self._refuse_what_goes_on_too_long()
@@ -127,7 +127,11 @@ class VideoFile:
             elif spared and placed_s is not None:
                 damage.left_out(placed_s)
             for frame in decoded:
-                timestamp_s, lasts_s = times.next(frame)
+                shown = times.next(frame)
+                if shown is None:
+                    damage.complain(self._duration_s)
+                    continue
+                timestamp_s, lasts_s = shown
                 if frame.is_corrupt:
                     damage.complain(timestamp_s)
                     continue
