@@ -12,8 +12,7 @@ bounds; unlike it, a stream that merely pauses while another goes on is not take
 
 import math
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import av
 from av.container import InputContainer
@@ -31,19 +30,9 @@ _NEAR_S = 1.0  # a stamp so near to where its stream is expected belongs to a st
 _ROUNDED_S = 1e-5  # a container's start is told in whole microseconds: its first frame may seem to lie before it
 _STEP_S = 1e-3  # a frame whose stamp is not after that of the frame before comes so much after it
 _KNOWN = 8  # stretches of the time line to which a track may still go back
+_SOUND_S = 10.0  # no packet of sound is longer: FFmpeg counts the last one of Vorbis below zero, in 32 bits
 _USUAL_S = 0.04  # a frame, where nothing tells
 _LATE = 16  # frames in a row whose stamps lie before others' already shown; more mean that those were wrong
-
-
-# In Ogg, each recording of a chain brings its codec's headers along as packets, whose stamps mean nothing.
-_HEADERS: dict[str, Callable[[bytes], bool]] = {
-    "theora": lambda start: start[0] >= 0x80,
-    "vorbis": lambda start: start[0] % 2 == 1,
-    "opus": lambda start: start.startswith((b"OpusHead", b"OpusTags")),
-    "flac": lambda start: start[0] != 0xFF,
-    "speex": lambda start: start.startswith(b"Speex"),
-    "vp8": lambda start: start.startswith(b"OVP80"),
-}
 
 
 @dataclass
@@ -51,7 +40,7 @@ class _Track:
     unit_s: float
     frame_s: float  # how long a packet lasts where it does not say
     timed: bool  # sound or picture: others don't move the clock
-    is_header: Callable[[bytes], bool] | None = None
+    longest_s: float  # that a packet is believed to last
     shift_s: float = 0.0  # added to its stamps
     dts_s: float | None = None  # of its last packet, on the time line
     ordered: bool = True  # whether that is a decoding time; a time to be shown at may be followed by earlier ones
@@ -63,32 +52,36 @@ class _Track:
 class Clock:
     """Puts packets on the time line, in the order in which the file holds them.
 
+    Args:
+        start_s: where the time line starts: behind the recordings before this one.
+
     Attributes:
         end_s: up to where the file was read, over all its streams.
         unmoved_end_s: the same by the file's own clock.
     """
 
     container: InputContainer
-    end_s: float = 0.0
-    unmoved_end_s: float = 0.0
+    start_s: float = 0.0
+    end_s: float = field(init=False)
+    unmoved_end_s: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
-        self.origin_s = (self.container.start_time or 0) / av.time_base
+        self.origin_s = (self.container.start_time or 0) / av.time_base - self.start_s
+        self.end_s = self.start_s
         self._may_leap = clock_may_leap(self.container)
         self._only_decoding_times = has_only_decoding_times(self.container)
-        self._read_s = 0.0  # up to where packets are expected, by their decoding times
+        self._read_s = self.start_s  # up to where packets are expected, by their decoding times
         self._back_s = _BACK_S if self._may_leap else _BACK_ELSEWHERE_S
         self._shifts_s = deque([0.0], _KNOWN)
         self._tracks = [self._track(stream) for stream in self.container.streams]
 
     def _track(self, stream: Stream) -> _Track:
         rate = stream.average_rate if isinstance(stream, VideoStream) else None
-        codec = stream.codec_context.codec.canonical_name if stream.codec_context else ""
         return _Track(
             float(stream.time_base or 0),
             float(1 / rate) if rate else _USUAL_S,
             stream.type in ("video", "audio"),
-            _HEADERS.get(codec) if self.container.format.name == "ogg" else None,
+            math.inf if stream.type == "video" else _SOUND_S,
         )
 
     def place(self, packet: Packet) -> float | None:
@@ -102,10 +95,9 @@ class Clock:
             return None
         if pts is not None and self._may_leap and (pts - stamp) * unit_s > _LEAP_S:
             stamp, dts = pts, None  # the clock leaps, and decoding times, a few pictures behind, have not followed yet
-        if track.is_header is not None and packet.size and track.is_header(bytes(memoryview(packet)[:8])):
-            packet.pts = packet.dts = None
-            return None
-        lasts_s = (packet.duration or 0) * unit_s or track.frame_s
+        lasts_s = (packet.duration or 0) * unit_s
+        if not 0 < lasts_s < track.longest_s:
+            lasts_s = track.frame_s
         shown_s = (stamp if pts is None else pts) * unit_s - self.origin_s
         self._follow(track, stamp * unit_s - self.origin_s, shown_s, ordered=dts is not None)
         track.next_s = (track.dts_s or 0.0) + lasts_s
@@ -141,11 +133,13 @@ class Clock:
         track.dts_s, track.ordered = stamp_s + track.shift_s, ordered
 
     def _steps_back(self, track: _Track, stamp_s: float, ordered: bool) -> bool:
-        return track.dts_s is not None and stamp_s < track.dts_s - (self._back_s if ordered and track.ordered else _LEAP_S)
+        return track.dts_s is not None and stamp_s < track.dts_s - (
+            self._back_s if ordered and track.ordered else _LEAP_S
+        )
 
     def _goes_on(self, track: _Track, stamp_s: float, ordered: bool) -> bool:
         if track.next_s is None:
-            return not self._may_leap or abs(stamp_s - self.end_s) <= _LEAP_S or self.end_s == 0
+            return not self._may_leap or abs(stamp_s - self.end_s) <= _LEAP_S or self.end_s == self.start_s
         if self._steps_back(track, stamp_s, ordered):
             return False
         return stamp_s <= self._read_s + _LEAP_S
@@ -174,18 +168,19 @@ class FrameTimes:
         self._late = 0  # in a row
 
     def next(self, frame: VideoFrame) -> tuple[float, float] | None:
-        """When the next frame is shown, and for how long, in seconds; negative where it lies before the start.
+        """When the next frame is shown, and for how long, in seconds; before the clock's start where it is cut off.
 
         None where it comes too late to be shown.
         """
+        start_s = self._clock.start_s
         stamp = self._believed(frame.pts, frame.dts) if self._timed else None
         last_s, lasts_s = self._last_s, (frame.duration or 0) * self._unit_s if self._timed else 0.0
         if stamp is not None:
             time_s = stamp * self._unit_s - self._clock.origin_s
         else:
-            time_s = 0.0 if last_s is None else last_s + self._lasts_s
-        if -_ROUNDED_S < time_s < 0:
-            time_s = 0.0
+            time_s = start_s if last_s is None else last_s + self._lasts_s
+        if -_ROUNDED_S < time_s - start_s < 0:
+            time_s = start_s
         if time_s < self._stamp_s and self._late < _LATE:
             self._late += 1
             return None

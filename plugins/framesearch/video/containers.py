@@ -3,7 +3,6 @@
 import logging
 import struct
 from collections.abc import Iterator
-from pathlib import Path
 
 import av
 import av.logging
@@ -14,6 +13,7 @@ from av.video.stream import VideoStream
 
 from framesearch.errors import VideoUnavailable
 from framesearch.records import Reason
+from framesearch.video.parts import Part
 
 log = logging.getLogger(__name__)
 
@@ -35,17 +35,18 @@ _FAILURES = 20  # in a row, to read a packet: then the rest of the file is given
 av.logging.set_level(None)
 
 
-def open_container(path: Path) -> InputContainer:
-    """Open a file.
+def open_container(part: Part) -> InputContainer:
+    """Open a file, or a part of one.
 
     Raises:
         VideoUnavailable: FFmpeg finds no video file there.
     """
+    path = part.path
     if path.stat().st_size == 0:
         raise VideoUnavailable(f"{path.name} is empty (0 bytes): fetch it again", Reason.CORRUPT)
-    options = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
+    options = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file,subfile"}
     try:
-        return av.open(str(path), "r", options=options, metadata_errors="replace")
+        return av.open(part.url, "r", options=options, metadata_errors="replace")
     except (av.FFmpegError, ValueError) as error:
         what = getattr(error, "strerror", None) or str(error)
         raise VideoUnavailable(
@@ -94,12 +95,13 @@ def _flags(container: InputContainer) -> Flags:
     return Flags(container.format.flags)
 
 
-def _asf_play_s(path: Path) -> float:
+def _asf_play_s(part: Part) -> float:
     """How long an ASF file says it plays; 0 where it doesn't. FFmpeg forgets it where the file is cut off.
 
     Source: Microsoft's ASF Specification, 3.2 (File Properties Object).
     """
-    with path.open("rb") as file:
+    with part.path.open("rb") as file:
+        file.seek(part.start)
         head = file.read(_ASF_HEAD)
     at = head.find(_ASF_PROPERTIES)
     if at < 0 or len(head) < at + 92:
@@ -108,7 +110,7 @@ def _asf_play_s(path: Path) -> float:
     return 0.0 if flags & _ASF_BROADCAST else max(0.0, play / 1e7 - preroll_ms / 1e3)
 
 
-def stated_s(container: InputContainer, film: VideoStream) -> float:
+def stated_s(container: InputContainer, film: VideoStream, part: Part) -> float:
     """How long the file says it is, in seconds; 0 where the format doesn't, and FFmpeg's answer is a guess.
 
     The longest of its tracks counts, where each says how long it is, else what the file says of itself.
@@ -116,7 +118,7 @@ def stated_s(container: InputContainer, film: VideoStream) -> float:
     if clock_may_leap(container) or not has_times(container):
         return 0.0
     if container.format.name == "asf":
-        return _asf_play_s(Path(container.name))
+        return _asf_play_s(part)
     if container.format.name == "avi" and film.average_rate:  # lengths are estimated anew where the index is lost
         return float(film.frames / film.average_rate)
     tracks = [film, *container.streams.audio]

@@ -42,7 +42,8 @@ UPRIGHT = Orientation()
 class Orientations:
     """Tells how each frame of a track is to be turned; frames must be asked for in order.
 
-    H.264 and H.265 may tell it of a key frame alone: it holds until the next one.
+    H.264 and H.265 may tell it of one frame for those that follow: it holds until something else is told, as in the
+    ffmpeg program.
     """
 
     def __init__(self) -> None:
@@ -50,9 +51,7 @@ class Orientations:
 
     def of(self, frame: VideoFrame) -> Orientation:
         """The frame's own, else that of the frame before."""
-        told = _told_orientation(frame)
-        if told is not None or frame.key_frame:
-            self._last = told or UPRIGHT
+        self._last = _told_orientation(frame) or self._last
         return self._last
 
 
