@@ -46,6 +46,7 @@ class _Track:
     ordered: bool = True  # whether that is a decoding time; a time to be shown at may be followed by earlier ones
     next_s: float | None = None  # where its next packet is expected
     end_s: float = 0.0
+    leapt: bool = False  # its last stamp was far ahead of all others: not believed until another follows it there
 
 
 @dataclass
@@ -107,11 +108,17 @@ class Clock:
             packet.pts = None if pts is None else pts + ticks
             packet.dts = None if dts is None else dts + ticks
             shown_s += ticks * unit_s
-        track.end_s = max(track.end_s, shown_s + lasts_s)
+        self._reach(track, shown_s + lasts_s)
+        return None if pts is None else shown_s
+
+    def _reach(self, track: _Track, end_s: float) -> None:
+        track.leapt = not track.leapt and end_s > self.end_s + _LEAP_S
+        if track.leapt:
+            return
+        track.end_s = max(track.end_s, end_s)
         if track.end_s > self.end_s:
             self.end_s = track.end_s
             self.unmoved_end_s = max(self.unmoved_end_s, self.end_s - track.shift_s + self.origin_s)
-        return None if pts is None else shown_s
 
     def track_end_s(self, index: int) -> float:
         """Up to where a track was read."""
@@ -127,7 +134,9 @@ class Clock:
                 track.shift_s = newest
             elif nearest != track.shift_s and abs(stamp_s + nearest - expected_s) <= _NEAR_S:
                 track.shift_s = nearest
-            elif self._may_leap or self._steps_back(track, stamp_s + track.shift_s, ordered):
+            elif self._may_leap or (  # elsewhere, what is shown later is no step back
+                self._steps_back(track, max(stamp_s, shown_s) + track.shift_s, ordered)
+            ):
                 track.shift_s = self.end_s - shown_s
                 self._shifts_s.append(track.shift_s)
         track.dts_s, track.ordered = stamp_s + track.shift_s, ordered

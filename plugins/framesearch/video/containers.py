@@ -65,8 +65,11 @@ def packets_of(container: InputContainer, name: str) -> Iterator[Packet | None]:
                     failures = 0
                     yield packet
             return
+        except IndexError:  # PyAV's, at the very end, over a track that appeared midway
+            return
         except av.FFmpegError as error:
-            log.warning("%s: a stretch can't be read: %s", name, error)
+            if not failures:
+                log.warning("%s: a stretch can't be read: %s", name, error.strerror)
             failures += 1
             yield None
 

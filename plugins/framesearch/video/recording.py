@@ -76,7 +76,7 @@ class Recording:
 
     def holds_later_than_s(self, limit_s: float) -> float | None:
         """The time of a picture beyond a limit, if there is one, found without decoding all up to there."""
-        with contextlib.closing(open_container(self._part)) as ahead, contextlib.suppress(av.FFmpegError):
+        with contextlib.closing(open_container(self._part)) as ahead, contextlib.suppress(av.FFmpegError, IndexError):
             start_us = ahead.start_time or 0
             ahead.seek(start_us + int(limit_s * av.time_base))
             unit_s = float(ahead.streams[self._stream.index].time_base or 0)

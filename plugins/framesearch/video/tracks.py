@@ -90,7 +90,7 @@ def _extents(films: list[VideoStream], reopened: Callable[[], InputContainer]) -
                     break
             if number >= _MOST_PACKETS:
                 break
-    except av.FFmpegError:
+    except (av.FFmpegError, IndexError):
         pass  # what was seen until then counts
     finally:
         container.close()
