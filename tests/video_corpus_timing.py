@@ -145,6 +145,7 @@ ENTRIES = [
         "long-pause.ts",
         "nothing recorded for 20 s: a clock that leaps, in a format whose clocks may",
         but(film(X264, LONG_PAUSE, unit_s=Fraction(1, 25)), lambda shown: Film(tuple(TIMES), shown.clocks_s)),
+        unlike_ffmpeg="it shows the first picture after the leap where it was, 20 s late",
     ),
     Entry(
         "one-stamp-twice.mkv",
@@ -200,6 +201,32 @@ ENTRIES = [
         "Flash videos one after the other",
         glued(part("-c:v flv -q:v 3", 0), part("-c:v flv -q:v 3", 1)),
         unlike_ffmpeg="it shows the first only",
+    ),
+    *(
+        Entry(
+            f"glued.{suffix}",
+            f"{what} recordings one after the other",
+            glued(part(options, 0), part(options, 1)),
+            unlike_ffmpeg="it shows the first only, or mixes up the two",
+        )
+        for suffix, what, options in (
+            ("mkv", "Matroska", X264),
+            ("live.mkv", "Matroska that tells no lengths,", f"{X264} -live 1"),
+            ("webm", "WebM", VP9),
+            ("mp4", "MP4", X264),
+            ("fragments.mp4", "fragmented MP4", f"{X264} -movflags +frag_keyframe+empty_moov+delay_moov"),
+            ("wmv", "Windows Media", "-c:v wmv2 -q:v 3"),
+            ("wtv", "Windows Media Center", MPEG2),
+            ("nut", "NUT", MPEG4),
+            ("ivf", "IVF", VP9),
+        )
+    ),
+    Entry("glued.avi", "AVI recordings one after the other", glued(part(MPEG4, 0), part(MPEG4, 1))),
+    Entry(
+        "sound-midway.ts",
+        "two recordings, only the second with sound",
+        glued(part(X264, 0), part(X264, 1, sound=MP2)),
+        within_s=SOUND_S,
     ),
     Entry(
         "glued.dv",

@@ -48,7 +48,8 @@ class Damage:
 
     def _step(self, at_s: float) -> None:
         if self._last_s is None:
-            self._open.append((0.0, at_s))
+            if at_s > 0:
+                self._open.append((0.0, at_s))
         else:
             step_s = at_s - self._last_s
             if step_s < _SAME_S:

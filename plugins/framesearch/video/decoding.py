@@ -38,8 +38,7 @@ class Decoder:
         codec = self._context.codec.canonical_name
         small = self._context.width * self._context.height <= _ONE_THREAD_PIXELS
         stream.thread_type = "AUTO"  # type: ignore[assignment]
-        # FFmpeg's decoder of Theora takes new headers midway, from chained files, with one thread only.
-        self._context.thread_count = 1 if codec == "theora" or (codec == "vp9" and small) else DECODER_THREADS
+        self._context.thread_count = 1 if codec == "vp9" and small else DECODER_THREADS
         self._context.options = {"max_pixels": str(_MAX_PIXELS), **_LIGHTER}
         extradata = bytes(self._context.extradata or b"") if sparing else b""
         self._av1 = Av1Stream(extradata) if sparing and codec == "av1" else None

@@ -10,7 +10,7 @@ from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
 from framesearch.images.pixels import thumbnail
-from framesearch.video.geometry import UPRIGHT, Orientation, PixelAspect, orientation_of, plausible
+from framesearch.video.geometry import Orientation, Orientations, PixelAspect, plausible
 
 LUMA = (12, 16)  # rows, columns of brightness samples: each costs every frame a look into main memory
 _HD_HEIGHT = 720  # from here on players take untagged colours for BT.709, below for BT.601
@@ -33,7 +33,7 @@ class DecodedFrame:
         self.timestamp_s, self.luma = timestamp_s, _luma(frame)
         self._frame: VideoFrame | None = frame
         self._renderer = renderer
-        self._orientation = UPRIGHT
+        self._orientation = renderer.orientation_of(frame)
         self._small: VideoFrame | None = None
         self._thumbnail: np.ndarray | None = None
         self._rgb: np.ndarray | None = None
@@ -42,7 +42,6 @@ class DecodedFrame:
         """The picture in its small size, not yet turned upright nor coloured; the large one is let go of."""
         if self._small is None:
             assert self._frame is not None
-            self._orientation = orientation_of(self._frame)
             self._small, self._frame = self._renderer.shrink(self._frame, self._orientation), None
         return self._small
 
@@ -70,6 +69,7 @@ class Renderer:
         self._height = height
         self._scaler, self._colourer = VideoReformatter(), VideoReformatter()
         self._asking = PixelAspect()
+        self.orientation_of = Orientations().of
         told, coded = stream.sample_aspect_ratio, stream.codec_context.sample_aspect_ratio
         # What a container tells overrules its frames, in FFmpeg, too.
         self._told = plausible(float(told)) if told and told != coded else None

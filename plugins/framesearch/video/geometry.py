@@ -3,10 +3,12 @@
 import struct
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from av.filter import Graph
 from av.sidedata.sidedata import Type
+from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 
 _PIXEL = 4  # a patch of so many pixels a side is enough to ask for its proportions
@@ -37,12 +39,29 @@ class Orientation:
 UPRIGHT = Orientation()
 
 
-def orientation_of(frame: VideoFrame) -> Orientation:
+class Orientations:
+    """Tells how each frame of a track is to be turned; frames must be asked for in order.
+
+    H.264 and H.265 may tell it of one frame for those that follow: it holds until something else is told, as in the
+    ffmpeg program.
+    """
+
+    def __init__(self) -> None:
+        self._last = UPRIGHT
+
+    def of(self, frame: VideoFrame) -> Orientation:
+        """The frame's own, else that of the frame before."""
+        self._last = _told_orientation(frame) or self._last
+        return self._last
+
+
+def _told_orientation(frame: VideoFrame) -> Orientation | None:
     """By the frame's display matrix, all of it: turned by quarters, mirrored, or both."""
+    side_data: Any = frame.side_data
     try:
-        matrix = struct.unpack("9i", bytes(frame.side_data[Type.DISPLAYMATRIX]))
+        matrix = struct.unpack("9i", bytes(side_data[Type.DISPLAYMATRIX]))
     except KeyError:
-        return UPRIGHT
+        return None
     except (ValueError, struct.error):  # PyAV fails over kinds of side data that it does not know
         return _TURNED[round(frame.rotation / 90) % 4]
     # A pixel at (x, y) is shown at (a x + c y, b x + d y). Source: ISO/IEC 14496-12, 6.2.2.
@@ -86,7 +105,7 @@ class PixelAspect:
     @staticmethod
     def _ask_of(width: int, height: int, pixels: str) -> Graph:
         graph = Graph()
-        source = graph.add_buffer(width=width, height=height, format=pixels, time_base=_ANY_TIME_BASE)
+        source = graph.add_buffer(width=width, height=height, format=VideoFormat(pixels), time_base=_ANY_TIME_BASE)
         patch = graph.add("crop", f"{_PIXEL}:{_PIXEL}:0:0")
         square = graph.add("scale", f"w=clip(round({_WIDE}*sar)\\,16\\,65536):h={_PIXEL}:eval=frame:flags=neighbor")
         sink = graph.add("buffersink")

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from framesearch.video.boxes import boxes
+
 _HEAD = 1 << 22  # bytes of a file in which its tracks are told, but for MP4
-_MOST_BOXES = 10_000  # in a row
 _BOX_READ = 1 << 16  # bytes
 
 _SEALED_ENTRIES = {b"encv", b"drmi"}  # Common Encryption; Apple's FairPlay
@@ -57,33 +58,13 @@ def encrypted(path: Path) -> bool:
 
 def _sample_entries(file: BinaryIO) -> Iterator[bytes]:
     """What kinds of samples the tracks of an MP4 file hold."""
-    file.seek(0, 2)
-    for kind, start, end in _boxes(file, 0, file.tell()):
+    for kind, start, end in boxes(file, 0, file.seek(0, 2), _TO_ENTRIES):
         if kind == b"stsd":
             file.seek(start + 8)  # version, flags, count
             entries = file.read(min(end - start, _BOX_READ))
             while len(entries) >= 8:
                 yield entries[4:8]
                 entries = entries[max(8, int.from_bytes(entries[:4], "big")) :]
-
-
-def _boxes(file: BinaryIO, start: int, end: int, depth: int = 0) -> Iterator[tuple[bytes, int, int]]:
-    """Type, start of the content, and end of each box, those on the way to the sample entries included."""
-    for _ in range(_MOST_BOXES):
-        if start >= end:
-            return
-        file.seek(start)
-        header = file.read(16)
-        size, kind, content = int.from_bytes(header[:4], "big"), header[4:8], start + 8
-        if size == 1:
-            size, content = int.from_bytes(header[8:16], "big"), start + 16
-        size = size or end - start
-        if len(header) < 8 or size < content - start:
-            return
-        yield kind, content, min(start + size, end)
-        if kind in _TO_ENTRIES and depth < len(_TO_ENTRIES):
-            yield from _boxes(file, content, min(start + size, end), depth + 1)
-        start += size
 
 
 # ---- MPEG-TS and -PS

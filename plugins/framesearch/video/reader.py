@@ -9,33 +9,28 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-import av
-from av.packet import Packet
-
 from framesearch.errors import VideoUnavailable
 from framesearch.records import Reason
-from framesearch.video.clock import Clock, FrameTimes
-from framesearch.video.containers import has_times, open_container, packets_of, stated_s
+from framesearch.video.containers import open_container
 from framesearch.video.damage import Damage
-from framesearch.video.decoding import Decoder, Grid
-from framesearch.video.frames import DecodedFrame, Renderer
+from framesearch.video.frames import DecodedFrame
+from framesearch.video.parts import Part, parts_of
 from framesearch.video.protection import encrypted
-from framesearch.video.tracks import film_of
+from framesearch.video.recording import Recording
 
 log = logging.getLogger(__name__)
 
 Found = TypeVar("Found")
 
 _BATCH = 8  # wanted frames handed on together
-_LOOK_AHEAD = 2000  # packets
-_OWN_BYTES = 1 << 14  # more between two packets than containers need for themselves
 
 
 class VideoFile:
     """An open video file; a context manager.
 
-    Read is the track that is the film: see `tracks.film_of`. A file is read as far as it goes: where it is damaged, ends
-    early or is shorter than it says, `shortfall` says so afterwards.
+    Read is the track that is the film: see `tracks.film_of`. A file is read as far as it goes: where it is damaged,
+    ends early or is shorter than it says, `shortfall` says so afterwards. Several recordings in one file follow each
+    other on one time line.
 
     Args:
         height: of the pictures, pixels; smaller videos are not scaled up.
@@ -51,37 +46,27 @@ class VideoFile:
     """
 
     def __init__(self, path: Path, *, height: int, max_hours: float, grid_s: float | None = None) -> None:
-        self._path, self._max_s, self._grid_s = path, max_hours * 3600, grid_s
+        self._path, self._max_s = path, max_hours * 3600
+        self._height, self._grid_s = height, grid_s
         self._duration_s = 0.0
         self._shortfall: str | None = None
         if encrypted(path):
             raise VideoUnavailable(
-                f"{path.name} is encrypted (protected by DRM or scrambled), and there is no key: get a copy that is not",
+                f"{path.name} is encrypted (protected by DRM or scrambled), and there is no key: get a copy that isn't",
                 Reason.ENCRYPTED,
             )
-        self._container = open_container(path)
+        with contextlib.closing(open_container(Part(path))) as container:
+            self._parts = parts_of(path, container.format.name)
+        self._recording = self._open(self._parts[0])
         try:
-            self._stream = film_of(self._container, path.name, lambda: open_container(path))
-            self._renderer = Renderer(self._stream, height)
-            self._decoder = Decoder(self._stream, sparing=grid_s is not None and has_times(self._container))
-            self._clock = Clock(self._container)
-            if stated_s(self._container, self._stream) > self._max_s:
-                self._refuse_what_goes_on_too_long()
+            if self._recording.stated_s > self._max_s:  # look before all of it is decoded: it may only say so
+                self._refuse_longer(self._recording.holds_later_than_s(self._max_s) or 0.0)
         except BaseException:
-            self._container.close()
+            self._recording.close()
             raise
 
-    def _refuse_what_goes_on_too_long(self) -> None:
-        """Look whether a file that says it is too long holds anything so late, before all of it is decoded."""
-        with contextlib.closing(open_container(self._path)) as ahead, contextlib.suppress(av.FFmpegError):
-            start_us = ahead.start_time or 0
-            ahead.seek(start_us + int(self._max_s * av.time_base))
-            unit_s = [float(stream.time_base or 0) for stream in ahead.streams]
-            for number, packet in enumerate(ahead.demux()):
-                if packet.pts is not None and packet.stream_index == self._stream.index:
-                    self._refuse_longer(packet.pts * unit_s[packet.stream_index] - start_us / av.time_base)
-                if number >= _LOOK_AHEAD:
-                    break
+    def _open(self, part: Part, start_s: float = 0.0) -> Recording:
+        return Recording(part, height=self._height, grid_s=self._grid_s, start_s=start_s)
 
     def _refuse_longer(self, length_s: float) -> None:
         if length_s > self._max_s:
@@ -95,7 +80,7 @@ class VideoFile:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._container.close()
+        self._recording.close()
 
     @property
     def duration_s(self) -> float:
@@ -116,77 +101,34 @@ class VideoFile:
         Raises:
             VideoUnavailable: there is no frame at all (at the end), or too long a video.
         """
-        damage, decoder = Damage(), self._decoder
-        times = FrameTimes(self._clock, self._stream)
-        pictures = 0
-        for packet, placed_s, wanted in self._marked(self._packets(damage)):
-            spared = packet is not None and decoder.can_spare(packet) and not wanted
-            decoded = decoder.pictures(packet, wanted=not spared)
-            if decoder.failed:
-                damage.complain(self._clock.end_s if placed_s is None else placed_s)
-            elif spared and placed_s is not None:
-                damage.left_out(placed_s)
-            for frame in decoded:
-                timestamp_s, lasts_s = times.next(frame)
-                if frame.is_corrupt:
-                    damage.complain(timestamp_s)
+        damage = Damage()
+        pictures = unread = 0
+        for number, part in enumerate(self._parts):
+            if number:
+                before = self._recording
+                try:
+                    self._recording = self._open(part, before.end_s)
+                except VideoUnavailable as refusal:
+                    if refusal.reason is not Reason.NO_VIDEO_STREAM:
+                        log.warning("recording %d of %d: %s", number + 1, len(self._parts), refusal)
+                        unread += 1
                     continue
-                if timestamp_s < 0:  # cut off by an edit list
-                    continue
-                self._refuse_longer(timestamp_s)
-                damage.shown(timestamp_s, lasts_s)
-                self._duration_s = max(self._duration_s, timestamp_s + lasts_s)
-                pictures += 1
-                yield DecodedFrame(timestamp_s, frame, self._renderer)
-        self._sum_up(damage, pictures)
-
-    def _sum_up(self, damage: Damage, pictures: int) -> None:
-        name = self._path.name
+                before.close()
+            for frame in self._recording.frames(damage):
+                self._refuse_longer(frame.timestamp_s)
+                yield frame
+            pictures += self._recording.pictures
+        last = self._recording
         if not pictures:
             raise VideoUnavailable(
-                f"{name}: not one of its pictures can be decoded: check that it plays, or fetch it again",
+                f"{self._path.name}: not one of its pictures can be decoded: check that it plays, or fetch it again",
                 Reason.CORRUPT,
             )
-        self._duration_s = max(self._duration_s, self._clock.end_s)
-        stated = stated_s(self._container, self._stream)
-        if self._clock.unmoved_end_s >= stated:  # some count from their clock's zero, not from their first stamp
-            stated = 0.0
-        self._shortfall = damage.told(self._clock.track_end_s(self._stream.index), self._clock.end_s, stated)
-
-    def _packets(self, damage: Damage) -> Iterator[tuple[Packet, float | None]]:
-        """The packets of the film, each with when it is shown, if it says so; the others only move the clock."""
-        clock, film = self._clock, self._stream.index
-        read_to = 0  # bytes
-        for packet in packets_of(self._container, self._path.name):
-            if packet is None:
-                damage.complain(clock.end_s)
-                continue
-            if self._passes_over(packet.pos, read_to):
-                damage.complain(clock.end_s)
-            read_to = max(read_to, (packet.pos or 0) + packet.size)
-            shown_s = clock.place(packet)
-            if packet.stream_index != film:
-                continue
-            if packet.is_corrupt:
-                damage.complain(clock.end_s if shown_s is None else shown_s)
-            yield packet, shown_s
-
-    def _passes_over(self, position: int | None, read_to: int) -> bool:
-        """Whether the container passed over more bytes than it needs for itself: perhaps it found nothing in them."""
-        return position is not None and position - read_to > _OWN_BYTES
-
-    def _marked(
-        self, packets: Iterator[tuple[Packet, float | None]]
-    ) -> Iterator[tuple[Packet | None, float | None, bool]]:
-        """The packets, each with whether its frame is wanted, even if no other builds on it; at last, None."""
-        if self._grid_s is None:
-            yield from ((packet, shown_s, True) for packet, shown_s in packets)
-        else:
-            grid = Grid(self._grid_s)
-            for packet, shown_s in packets:
-                yield from grid.marked(packet, shown_s)
-            yield from grid.rest()
-        yield None, None, True
+        self._duration_s = max(last.duration_s, last.end_s)
+        told = [damage.told(last.film_end_s, last.end_s, last.says_more_s)]
+        if unread:
+            told.append(f"{unread} of the {len(self._parts)} recordings in it can't be read")
+        self._shortfall = "; ".join(filter(None, told)) or None
 
     def wanted_frames(self, wanted: Callable[[DecodedFrame], Found | None]) -> Iterator[tuple[DecodedFrame, Found]]:
         """The frames that are wanted, each with what `wanted` says of it; None passes a frame over.

@@ -1,7 +1,7 @@
 """Which track of a file is the film: not its poster, its thumbnails or a preview."""
 
-from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import av
@@ -15,6 +15,7 @@ from framesearch.records import Reason
 _PICTURES = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
 _PICTURE_CODECS = {"mjpeg", "png", "gif", "bmp", "webp", "tiff", "jpeg2000", "ljpeg", "jpegls"}
 _FEW = 10  # a track with so many times fewer pictures than another is no film beside it
+_BRIEF = 3  # nor is one that goes on for so many times less
 _ENOUGH_PACKETS = 200  # of one track: they tell which tracks move
 _MOST_PACKETS = 20_000  # that are looked at for it
 _PICTURE_S = 1.0  # a single picture with so much more sound is its cover
@@ -34,13 +35,15 @@ def film_of(container: InputContainer, name: str, reopened: Callable[[], InputCo
     if streams and not films:
         raise VideoUnavailable(f"{name}: its video codec is unknown to FFmpeg", Reason.UNSUPPORTED)
     if len(films) > 1 or any(_may_be_cover(stream, container) for stream in films):
-        pictures = _pictures(films, reopened)
-        most = max(pictures.values(), default=0)
+        extents = _extents(films, reopened)
+        most = max((extent.pictures for extent in extents.values()), default=0)
+        longest_s = max((extent.length_s for extent in extents.values()), default=0.0)
         films = [
             stream
             for stream in films
-            if pictures[stream.index] * _FEW >= most
-            and not (pictures[stream.index] <= 1 and _may_be_cover(stream, container))
+            if (extent := extents[stream.index]).pictures * _FEW >= most
+            and extent.length_s * _BRIEF >= longest_s
+            and not (extent.pictures <= 1 and _may_be_cover(stream, container))
         ]
     if not films:
         raise VideoUnavailable(f"{name} has no video stream, only sound or pictures", Reason.NO_VIDEO_STREAM)
@@ -60,22 +63,35 @@ def _may_be_cover(stream: VideoStream, container: InputContainer) -> bool:
     return stream.frames <= 1 and (container.duration or 0) / av.time_base > length_s + _PICTURE_S
 
 
-def _pictures(films: list[VideoStream], reopened: Callable[[], InputContainer]) -> dict[int, int]:
-    """How many pictures each track has, or its share of the first packets."""
+@dataclass
+class _Extent:
+    """How many pictures a track has, and for how long it goes on, as far as is known."""
+
+    pictures: int = 0
+    length_s: float = 0.0
+
+
+def _extents(films: list[VideoStream], reopened: Callable[[], InputContainer]) -> dict[int, _Extent]:
+    """The extent of each track, as its header tells it, else by its share of the first packets."""
+    lengths_s = {stream.index: float((stream.duration or 0) * (stream.time_base or 0)) for stream in films}
+    if not all(lengths_s.values()):
+        lengths_s = dict.fromkeys(lengths_s, 0.0)
+    extents = {index: _Extent(length_s=length_s) for index, length_s in lengths_s.items()}
     if all(stream.frames > 0 for stream in films):
-        return {stream.index: stream.frames for stream in films}
-    counts = Counter({stream.index: 0 for stream in films})
+        for stream in films:
+            extents[stream.index].pictures = stream.frames
+        return extents
     container = reopened()
     try:
         for number, packet in enumerate(container.demux()):
-            if packet.size and packet.stream_index in counts:
-                counts[packet.stream_index] += 1
-                if counts[packet.stream_index] >= _ENOUGH_PACKETS:
+            if packet.size and (extent := extents.get(packet.stream_index)):
+                extent.pictures += 1
+                if extent.pictures >= _ENOUGH_PACKETS:
                     break
             if number >= _MOST_PACKETS:
                 break
-    except av.FFmpegError:
+    except (av.FFmpegError, IndexError):
         pass  # what was seen until then counts
     finally:
         container.close()
-    return dict(counts)
+    return extents
