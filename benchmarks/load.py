@@ -164,7 +164,8 @@ def main() -> None:
             "percentile) |\n|---|---|---|---|---|"
         )
         for callers, rounds in measured.items():
-            ratio = np.median([one.a_second / other.a_second for one, other in zip(rounds, measured[base], strict=True)])
+            pairs = zip(rounds, measured[base], strict=True)
+            ratio = np.median([one.a_second / other.a_second for one, other in pairs])
             waited_ms = np.concatenate([one.waited_ms for one in rounds])
             say(
                 f"| {callers} | {np.median([one.a_second for one in rounds]):.1f} | {ratio:.2f} "
