@@ -27,7 +27,7 @@ import psutil
 from stand_in_encoder import encoder_file
 from synthetic_library import SyntheticLibrary
 
-from framesearch import embedding, indexing, layout, tables
+from framesearch import embedding, indexing, layout, publishing, tables
 from framesearch.bundle import current_index_id, open_bundle
 from framesearch.encoder import Encoder
 from framesearch.images.distortions import DISTORTIONS
@@ -60,7 +60,7 @@ def generated(home: Path, videos: int) -> Settings:
         library.store_frames(number, ROWS)
         embedding.embed_video(f"video{number}", runtime, "1", library.storage)
     build = indexing.build_index("1", encoder, library.catalogue, library.storage, library.settings)
-    indexing.publish(build.index_id, library.catalogue, library.storage)
+    publishing.publish(build.index_id, library.catalogue, library.storage)
     return library.settings
 
 

@@ -35,10 +35,8 @@ class Admission:
         """
         self.at_once = at_once or min(MOST, cpu_count())
         self._inside = threading.local()
-        self._threads = ThreadPoolExecutor(self.at_once, "search", initializer=self._enter)
-
-    def _enter(self) -> None:
-        self._inside.entered = True
+        # A method of ours as initialiser would keep us, and with us the threads, for ever.
+        self._threads = ThreadPoolExecutor(self.at_once, "search", setattr, (self._inside, "entered", True))
 
     def run(self, call: Callable[[], T]) -> T:
         """What `call` returns or raises, once it had its turn. From within another such call, at once."""
@@ -49,3 +47,4 @@ class Admission:
             return turn.result()
         finally:
             turn.cancel()  # where the caller was interrupted before it had its turn
+            del turn  # which holds the error, whose traceback holds this frame

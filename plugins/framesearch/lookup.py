@@ -10,6 +10,7 @@ import numpy as np
 
 from framesearch import layout, tables
 from framesearch.admission import Admission
+from framesearch.allocation import return_large_blocks
 from framesearch.bundle import Bundle, Card, IndexedVideo, open_bundle, parse_pointer
 from framesearch.candidates import read_query
 from framesearch.errors import FramesearchError, NoIndex, NotStored
@@ -40,6 +41,7 @@ class Finder:
     """
 
     def __init__(self, settings: Settings) -> None:
+        return_large_blocks()  # before threads have heaps of their own
         self._storage = open_storage(settings)
         self._pictures = StoredPictures(self._storage)
         self._serving: Bundle | None = None
