@@ -82,3 +82,66 @@ def cells_of(pictures: np.ndarray) -> np.ndarray:
     count, cell = len(pictures), SIDE // CELLS
     means = pictures.reshape(count, CELLS, cell, CELLS, cell, 3).mean(axis=(2, 4))  # (N, 4, 4, 3)
     return means.transpose(0, 3, 1, 2).reshape(count, -1)
+
+
+FOR_EVER = 2**62
+
+
+def looping(source: Path, *, nested: bool = False, above: float = -np.inf) -> Path:
+    """The same descriptor beside a loop that never ends: the file is changed.
+
+    Args:
+        nested: two loops, one in the other, each of which alone would end within a day.
+        above: it is entered where the mean of the pictures is above this only.
+    """
+    model = onnx.load(source)
+    graph = model.graph
+    graph.node[-1].output[0] = "before"
+
+    def body(name: str, nodes: list[onnx.NodeProto]) -> onnx.GraphProto:
+        value = TensorProto.FLOAT
+        return helper.make_graph(
+            [helper.make_node("Identity", [f"{name}_go"], [f"{name}_on"]), *nodes],
+            name,
+            [
+                helper.make_tensor_value_info(f"{name}_turn", TensorProto.INT64, []),
+                helper.make_tensor_value_info(f"{name}_go", TensorProto.BOOL, []),
+                helper.make_tensor_value_info(f"{name}_in", value, None),
+            ],
+            [
+                helper.make_tensor_value_info(f"{name}_on", TensorProto.BOOL, []),
+                helper.make_tensor_value_info(f"{name}_out", value, None),
+            ],
+        )
+
+    inner = body("inner", [helper.make_node("Neg", ["inner_in"], ["inner_out"])])
+    outer = body("outer", [helper.make_node("Loop", ["turns", "", "outer_in"], ["outer_out"], body=inner)])
+    turns = 10**9 if nested else FOR_EVER
+    graph.initializer.append(numpy_helper.from_array(np.array(turns, np.int64), "turns"))
+    graph.initializer.append(numpy_helper.from_array(np.array(above, np.float32), "above"))
+    graph.node.extend(
+        [
+            helper.make_node("ReduceMean", [graph.input[0].name], ["mean"], keepdims=0),
+            helper.make_node("Greater", ["mean", "above"], ["enter"]),
+            helper.make_node("Loop", ["turns", "enter", "before"], ["looped"], body=outer if nested else inner),
+            helper.make_node("Identity", ["looped"], ["vector"]),
+        ]
+    )
+    onnx.save(model, source)
+    return source
+
+
+def folding(source: Path) -> Path:
+    """The same descriptor times a constant that the runtime works out for hours before it runs: the file is changed."""
+    model = onnx.load(source)
+    graph = model.graph
+    graph.node[-1].output[0] = "before"
+    graph.initializer.append(numpy_helper.from_array(np.array([2000, 2000], np.int64), "large"))
+    level = numpy_helper.from_array(np.array([1e-4], np.float32))
+    nodes = [helper.make_node("ConstantOfShape", ["large"], ["product0"], value=level)]
+    nodes += [helper.make_node("MatMul", [f"product{n}", f"product{n}"], [f"product{n + 1}"]) for n in range(10_000)]
+    nodes.append(helper.make_node("ReduceMax", ["product10000"], ["factor"], keepdims=0))
+    nodes.append(helper.make_node("Mul", ["before", "factor"], ["vector"]))
+    graph.node.extend(nodes)
+    onnx.save(model, source)
+    return source

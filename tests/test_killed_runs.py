@@ -54,7 +54,7 @@ COPIED: list[Point] = [
     ("index, to be noted", r"^run sql INSERT INTO index_builds", 1),
     ("pointer, about to move", r"^run rename .*/index/current\.json", 1),
     ("pointer, moved", r"^run sql UPDATE index_builds", 1),
-    ("cleaning", r"^run remove .*/index\.lock", 2),
+    ("cleaned", r"^run remove .*/index\.lock", 1),
 ]
 
 

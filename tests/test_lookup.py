@@ -3,6 +3,8 @@
 import logging
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -15,6 +17,7 @@ from framesearch import layout, lookup, publishing
 from framesearch.errors import IndexIncompatible, NoIndex, NotStored
 from framesearch.images.pixels import decode_jpeg
 from framesearch.lookup import Finder, link_at, youtube_video
+from framesearch.records import Answer
 
 
 @pytest.fixture
@@ -114,6 +117,20 @@ def test_a_blank_picture_is_not_found_and_told_why(finder: Finder, level: int) -
     answer = finder.search(np.full((180, 320, 3), level, np.uint8))
     assert (answer.found, answer.matches, answer.view) == (False, (), None)
     assert "blank" in (answer.reason or "")
+
+
+def test_many_who_ask_at_once_get_the_answers_that_one_gets(published: Library) -> None:
+    shown = [picture(seed, time_s) for seed in (0, 1, 2, 3, 60) for time_s in (0.7, 4.3, 8.2)]
+    shown += [np.ascontiguousarray(rgb[:, ::-1]) for rgb in shown[:4]]
+    shown += [np.pad(shown[4], ((30, 30), (0, 0), (0, 0))), cv2.resize(shown[5], (1280, 720)), np.zeros_like(shown[0])]
+
+    def told(finder: Finder, rgb: np.ndarray) -> Answer:
+        return replace(finder.search(rgb), elapsed_ms=0.0)
+
+    one, many = Finder(published.settings), Finder(published.settings)
+    expected = [told(one, rgb) for rgb in shown]
+    with ThreadPoolExecutor(8) as callers:
+        assert list(callers.map(lambda rgb: told(many, rgb), shown * 2)) == expected * 2
 
 
 @pytest.mark.parametrize("shape", [(16, 16), (128, 16), (60, 480), (1200, 1600)])

@@ -1,20 +1,37 @@
 """training.external: any ONNX descriptor becomes an encoder that keeps the contract, or it is said why not."""
 
+import multiprocessing
+import os
+import signal
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
-from descriptors import SIDE, cells_of, write_descriptor
+from descriptors import SIDE, cells_of, folding, looping, write_descriptor
 from onnx import TensorProto, numpy_helper
 from thumbnail_encoder import write_thumbnail_encoder
 
 from framesearch.encoder import Encoder
 from framesearch.errors import EncoderInvalid
-from training import external
+from training import onnx_reading
+from training.confinement import Step, confined
 from training.external import Reading, wrap
 
 IMAGENET = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+
+
+def dying(number: int, step: Step) -> dict[str, object]:
+    """Work that a signal ends, as a fault of the runtime does, or the system when memory is short."""
+    step("dying")
+    os.kill(os.getpid(), number)
+    return {}
+
+
+def failing(step: Step) -> dict[str, object]:
+    """Work that fails as nobody foresaw."""
+    step("failing")
+    return {"never": 1 / 0}
 
 
 @pytest.fixture
@@ -135,6 +152,16 @@ def test_an_encoder_of_ours_can_be_imported_again(tmp_path, pictures):
     assert np.abs(vectors[0] - vectors[1]).max() < 1e-4 and np.abs(vectors[1] - vectors[2]).max() < 1e-4
 
 
+def test_what_loops_for_ever_on_some_pictures_only_ends_when_it_meets_one(tmp_path, pictures):
+    source = looping(write_descriptor(tmp_path / "d.onnx"), above=0.9)
+    wrap(source, tmp_path / "w.onnx", Reading(preprocessing="unit"))
+    encoder = Encoder(tmp_path / "w.onnx", 1, limit_s=0.5)
+    assert encoder.embed(list(pictures)).shape == (5, 48)
+    with pytest.raises(EncoderInvalid, match=r"w\.onnx computes for more than .* make another version champion"):
+        encoder.embed([np.full((SIDE, SIDE, 3), 255, np.uint8)])
+    assert encoder.embed(list(pictures)).shape == (5, 48)
+
+
 def test_what_was_wrapped_and_tried_is_told(tmp_path):
     wrapped = wrap(write_descriptor(tmp_path / "d.onnx", weight=np.ones((1, 3, 1, 1))), tmp_path / "w.onnx", Reading())
     assert (wrapped.preprocessing, wrapped.layout, wrapped.batch, wrapped.opset) == ("imagenet", "nchw", "free", 17)
@@ -158,7 +185,7 @@ class TestRefused:
             self.refused(tmp_path / "d.onnx", "is no ONNX model")
 
     def test_what_is_too_large(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(external, "MAX_BYTES", 100)
+        monkeypatch.setattr(onnx_reading, "MAX_BYTES", 100)
         self.refused(write_descriptor(tmp_path / "d.onnx"), "at most 0 are taken")
 
     def test_what_keeps_weights_in_other_files(self, tmp_path):
@@ -223,6 +250,30 @@ class TestRefused:
             model.graph.node.append(node)
         (tmp_path / "bomb.onnx").write_bytes(model.SerializeToString())
         self.refused(tmp_path / "bomb.onnx", "does not run on one picture")
+
+    @pytest.mark.parametrize("nested", [False, True])
+    def test_what_loops_for_ever(self, tmp_path, nested):
+        source = looping(write_descriptor(tmp_path / "loop.onnx"), nested=nested)
+        with pytest.raises(
+            EncoderInvalid, match=r"loop\.onnx was given up: running it on one picture took more than 1 s"
+        ):
+            wrap(source, tmp_path / "w.onnx", Reading(), step_s=1)
+        assert multiprocessing.active_children() == []
+
+    def test_what_the_runtime_works_out_for_ever_before_it_runs(self, tmp_path):
+        source = folding(write_descriptor(tmp_path / "fold.onnx"))
+        with pytest.raises(EncoderInvalid, match=r"fold\.onnx was given up: .* took more than 3 s.*Export"):
+            wrap(source, tmp_path / "w.onnx", Reading(), step_s=3)
+
+    def test_what_crashes_the_runtime(self, tmp_path):
+        source = write_descriptor(tmp_path / "d.onnx")
+        facts = {"told": source.name, "step_s": 60}
+        with pytest.raises(EncoderInvalid, match=r"d\.onnx was given up: dying crashed the process \(SIGSEGV\)"):
+            confined(dying, signal.SIGSEGV, **facts)
+        with pytest.raises(EncoderInvalid, match="dying took more memory than there is"):
+            confined(dying, signal.SIGKILL, **facts)
+        with pytest.raises(EncoderInvalid, match="failing failed, ZeroDivisionError: division by zero"):
+            confined(failing, **facts)
 
     def test_what_tells_nothing_apart(self, tmp_path):
         blind = write_descriptor(tmp_path / "blind.onnx", weight=np.zeros((1, 3, 1, 1)))

@@ -5,6 +5,7 @@ output, unit-norm float32 (N, D). Scaling lies inside the graph, so that trainin
 """
 
 import hashlib
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from framesearch.errors import EncoderInvalid
 from framesearch.images.pixels import resize
 
 BATCH = 64  # pictures a call: larger batches gain nothing on a CPU
+LIMIT_S = 60.0  # wall-clock, of a call; a sixth of it more for each picture
 
 
 class Encoder:
@@ -26,11 +28,12 @@ class Encoder:
         digest: SHA-256 of the file, to tell which encoder an index belongs to.
     """
 
-    def __init__(self, path: Path, threads: int = 0) -> None:
+    def __init__(self, path: Path, threads: int = 0, *, limit_s: float = LIMIT_S) -> None:
         """Load the file and check the contract on a probe picture.
 
         Args:
             threads: for one call; 0 lets the runtime use every core.
+            limit_s: after which a call is ended. An imported graph may loop for ever on one picture of a million.
 
         Raises:
             EncoderInvalid: the file is no ONNX model or does not keep the contract.
@@ -43,6 +46,7 @@ class Encoder:
             self._session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime raises its own types, none of them public
             raise EncoderInvalid(f"{path} can't be loaded as an ONNX model: {error}") from error
+        self._path, self._limit_s = path, limit_s
         self.digest = hashlib.sha256(content).hexdigest()
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         shape = inputs[0].shape if inputs else []
@@ -55,6 +59,8 @@ class Encoder:
         probe = np.random.default_rng(0).integers(0, 256, (2, self.height, self.width, 3), dtype=np.uint8)
         try:
             vectors = self._run(probe)
+        except EncoderInvalid:
+            raise
         except Exception as error:
             raise EncoderInvalid(f"{path} can't embed two pictures at a time: {error}") from error
         if vectors.dtype != np.float32 or vectors.ndim != 2 or len(vectors) != 2:
@@ -64,7 +70,22 @@ class Encoder:
         self.dimension = int(vectors.shape[1])
 
     def _run(self, batch: np.ndarray) -> np.ndarray:
-        (vectors,) = self._session.run([self._output], {self._input: batch})
+        options = ort.RunOptions()
+        limit_s = self._limit_s * (1 + len(batch) / 6)
+        watch = threading.Timer(limit_s, setattr, (options, "terminate", True))  # heeded between any two nodes
+        watch.daemon = True
+        watch.start()
+        try:
+            (vectors,) = self._session.run([self._output], {self._input: batch}, options)
+        except Exception as error:  # onnxruntime raises its own types, none of them public
+            if not options.terminate:
+                raise
+            raise EncoderInvalid(
+                f"{self._path} computes for more than {limit_s:g} s on {len(batch)} pictures, as if for ever: "
+                "make another version champion, `framesearch model list` names them"
+            ) from error
+        finally:
+            watch.cancel()
         return vectors
 
     def embed(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
@@ -72,6 +93,9 @@ class Encoder:
 
         Returns:
             float32 (N, D), unit norm.
+
+        Raises:
+            EncoderInvalid: the graph does not come to an end.
         """
         vectors = np.empty((len(pictures), self.dimension), np.float32)
         for start in range(0, len(pictures), BATCH):

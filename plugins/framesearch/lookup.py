@@ -9,6 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 
 from framesearch import layout, tables
+from framesearch.admission import Admission
+from framesearch.allocation import return_large_blocks
 from framesearch.bundle import Bundle, Card, IndexedVideo, open_bundle, parse_pointer
 from framesearch.candidates import read_query
 from framesearch.errors import FramesearchError, NoIndex, NotStored
@@ -32,11 +34,14 @@ RETRY_DAMAGED_S = 60.0  # a bundle that could not be opened is tried again after
 class Finder:
     """Answers pictures from the published index and moves on to a newer one by itself. Safe to use from threads.
 
+    However many ask at once, no more searches run than the machine gains by, in the order of asking: see `admission`.
+
     A new bundle is opened whole beside the one that serves and then takes its place: searches under way finish on the
     one they began with, and none fails. A new bundle that is damaged is logged, and the old one goes on serving.
     """
 
     def __init__(self, settings: Settings) -> None:
+        return_large_blocks()  # before threads have heaps of their own
         self._storage = open_storage(settings)
         self._pictures = StoredPictures(self._storage)
         self._serving: Bundle | None = None
@@ -44,6 +49,7 @@ class Finder:
         self._checked_at = -math.inf
         self._refused: tuple[str, float] | None = None  # generation of a bundle that could not be opened, and when
         self._opening = threading.Lock()
+        self._admission = Admission()
 
     # ---- which index
 
@@ -137,12 +143,15 @@ class Finder:
             NoIndex: nothing was published yet.
             IndexIncompatible: the published index is damaged, and no older one serves.
         """
-        started = time.perf_counter()
+        asked_at = time.perf_counter()
+        return self._admission.run(lambda: self._search(rgb, top, asked_at))
+
+    def _search(self, rgb: np.ndarray, top: int, asked_at: float) -> Answer:
         bundle = self._bundle()
         calibration = bundle.card.calibration
 
         def answer(found: bool, matches: tuple[Match, ...], view: str | None, reason: str | None) -> Answer:
-            elapsed_ms = (time.perf_counter() - started) * 1000
+            elapsed_ms = (time.perf_counter() - asked_at) * 1000
             return Answer(found, matches, view, elapsed_ms, bundle.card.index_id, reason)
 
         if max(rgb.shape[:2]) > _LONGEST * min(rgb.shape[:2]):

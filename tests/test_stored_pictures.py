@@ -1,0 +1,88 @@
+"""Stored frames by row: decoded once, kept up to a number of bytes, never taken for those of another index."""
+
+import logging
+
+import numpy as np
+import pytest
+from index_fixtures import Library
+from stored_frames import HEIGHT, WIDTH, picture, store_video
+
+from framesearch import layout
+from framesearch.bundle import Bundle, open_bundle
+from framesearch.stored_pictures import StoredPictures
+
+ONE = HEIGHT * WIDTH * 3  # bytes
+
+
+def published_bundle(library: Library, version: str) -> Bundle:
+    return open_bundle(library.storage, library.publish(version).index_id)
+
+
+def like(rgb: np.ndarray, seed: int, time_s: float) -> bool:
+    """Whether a stored frame is the picture, but for what JPEG changes."""
+    return bool(np.abs(rgb.astype(float) - picture(seed, time_s)).mean() < 8)
+
+
+@pytest.fixture
+def bundle(library: Library) -> Bundle:
+    return published_bundle(library, "1")
+
+
+def test_rows_are_the_frames_that_the_index_means(library: Library, bundle: Bundle) -> None:
+    rows = [5, 0, len(bundle.index) - 1]
+    found = StoredPictures(library.storage).of(bundle)(rows)
+    assert sorted(found) == sorted(rows)
+    for row in rows:
+        assert like(found[row], int(bundle.video_of_row[row]), float(bundle.timestamps_s[row]))
+
+
+def test_a_picture_is_decoded_once(library: Library, bundle: Bundle) -> None:
+    pictures = StoredPictures(library.storage)
+    first = pictures.of(bundle)(range(4))
+    library.storage.delete(layout.frames("v0"))  # gone: whoever read it again would find nothing
+    again = pictures.of(bundle)(range(4))
+    assert all(again[row] is first[row] for row in range(4))
+    assert pictures.kept_bytes == 4 * ONE
+
+
+def test_those_last_asked_for_are_kept_up_to_so_many_bytes(library: Library, bundle: Bundle) -> None:
+    pictures = StoredPictures(library.storage, kept_bytes=3 * ONE + ONE // 2)
+    assert len(pictures.of(bundle)(range(10))) == 10  # more than are kept: all are there nevertheless
+    for row in (2, 3, 4, 2):
+        pictures.of(bundle)([row])
+    assert pictures.kept_bytes == 3 * ONE
+    pictures.of(bundle)([7])  # in place of 3, which was longest not asked for
+    library.storage.delete(layout.frames("v0"))
+    assert sorted(pictures.of(bundle)(range(10))) == [2, 4, 7]
+
+
+def test_a_picture_larger_than_all_that_may_be_kept_is_answered_and_not_kept(library: Library, bundle: Bundle) -> None:
+    pictures = StoredPictures(library.storage, kept_bytes=ONE - 1)
+    assert list(pictures.of(bundle)([0])) == [0]
+    assert pictures.kept_bytes == 0
+
+
+def test_a_video_stored_anew_is_not_taken_for_the_old_one(library: Library, bundle: Bundle) -> None:
+    pictures = StoredPictures(library.storage)
+    before = pictures.of(bundle)(range(4))
+    library.storage.delete(layout.frames("v0"))
+    library.storage.delete(layout.features("v0"))
+    store_video(library.catalogue, library.storage, "v0", seed=9)
+    renewed = published_bundle(library, "2")  # of another model: built from scratch
+    after = pictures.of(renewed)(range(4))
+    for row in range(4):
+        time_s = float(renewed.timestamps_s[row])
+        assert like(after[row], 9, time_s) and not like(before[row], 9, time_s)
+    assert pictures.of(bundle)([0])[0] is before[0]  # for those who still search the old one
+
+
+def test_frames_that_are_gone_or_damaged_are_left_out_and_logged(
+    library: Library, bundle: Bundle, caplog: pytest.LogCaptureFixture
+) -> None:
+    library.storage.delete(layout.frames("v0"))
+    library.damage(layout.frames("v1"))
+    with caplog.at_level(logging.WARNING):
+        found = StoredPictures(library.storage).of(bundle)(range(len(bundle.index)))
+    assert {int(bundle.video_of_row[row]) for row in found} == {2}
+    assert "frames of video v0 can't be compared" in caplog.text
+    assert "frames of video v1 can't be compared" in caplog.text
