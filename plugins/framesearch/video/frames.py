@@ -75,7 +75,7 @@ class Renderer:
         self._height = height
         self._scaler, self._colourer = VideoReformatter(), VideoReformatter()
         self._geometry = Geometry()
-        self._orientation = UPRIGHT
+        self._orientation: Orientation | None = None  # of the last key frame
         self._told_in_stream = stream.codec_context.codec.canonical_name in _TOLD_IN_STREAM
         told, coded = stream.sample_aspect_ratio, stream.codec_context.sample_aspect_ratio
         # What a container tells overrules its frames, in FFmpeg, too.
@@ -83,10 +83,10 @@ class Renderer:
 
     def orientation_at(self, frame: VideoFrame) -> Orientation:
         """Which way up a frame is that doesn't say: as the key frame before it; frames must pass by in order."""
-        if self._told_in_stream and frame.key_frame:
+        if self._told_in_stream and frame.key_frame and (self._orientation != UPRIGHT or frame.rotation):
             _, told = self._geometry.of(frame)
-            self._orientation = told or self._orientation
-        return self._orientation
+            self._orientation = told or self._orientation or UPRIGHT
+        return self._orientation or UPRIGHT
 
     def shrink(self, frame: VideoFrame, before: Orientation) -> tuple[VideoFrame, Orientation]:
         """The frame in its small size and in square pixels, and which way up it is.
