@@ -32,6 +32,7 @@ _STEP_S = 1e-3  # a frame whose stamp is not after that of the frame before come
 _KNOWN = 8  # stretches of the time line to which a track may still go back
 _SOUND_S = 10.0  # no packet of sound is longer: FFmpeg counts the last one of Vorbis below zero, in 32 bits
 _USUAL_S = 0.04  # a frame, where nothing tells
+_FASTEST = 1000  # pictures a second: a higher rate is how finely a stream tells time
 _LATE = 16  # frames in a row whose stamps lie before others' already shown; more mean that those were wrong
 
 
@@ -100,8 +101,11 @@ class Clock:
         if not 0 < lasts_s < track.longest_s:
             lasts_s = track.frame_s
         shown_s = (stamp if pts is None else pts) * unit_s - self.origin_s
-        self._follow(track, stamp * unit_s - self.origin_s, shown_s, ordered=dts is not None)
-        track.next_s = (track.dts_s or 0.0) + lasts_s
+        stamp_s = stamp * unit_s - self.origin_s
+        if track.dts_s is None or not track.dts_s <= stamp_s + track.shift_s <= track.dts_s + _LEAP_S:
+            self._follow(track, stamp_s, shown_s, ordered=dts is not None)
+        track.dts_s, track.ordered = stamp_s + track.shift_s, dts is not None
+        track.next_s = track.dts_s + lasts_s
         self._read_s = max(self._read_s, track.next_s)
         if track.shift_s:
             ticks = round(track.shift_s / unit_s)
@@ -139,7 +143,6 @@ class Clock:
             ):
                 track.shift_s = self.end_s - shown_s
                 self._shifts_s.append(track.shift_s)
-        track.dts_s, track.ordered = stamp_s + track.shift_s, ordered
 
     def _steps_back(self, track: _Track, stamp_s: float, ordered: bool) -> bool:
         return track.dts_s is not None and stamp_s < track.dts_s - (
@@ -166,7 +169,8 @@ class FrameTimes:
 
     def __init__(self, clock: Clock, stream: VideoStream) -> None:
         self._clock, self._unit_s = clock, float(stream.time_base or 0)
-        rate = stream.codec_context.framerate or stream.average_rate
+        told = (stream.codec_context.framerate, stream.average_rate)
+        rate = next((rate for rate in told if rate and rate <= _FASTEST), None)
         self._frame_s = float(1 / rate) if rate else _USUAL_S
         self._timed = has_times(clock.container)
         self._faulty_pts = self._faulty_dts = 0

@@ -10,11 +10,16 @@ from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
 from framesearch.images.pixels import thumbnail
-from framesearch.video.geometry import Orientation, Orientations, PixelAspect, plausible
+from framesearch.video.geometry import UPRIGHT, Geometry, Orientation, plausible
 
 LUMA = (12, 16)  # rows, columns of brightness samples: each costs every frame a look into main memory
 _HD_HEIGHT = 720  # from here on players take untagged colours for BT.709, below for BT.601
 _UNTAGGED = 2  # AVCOL_SPC_UNSPECIFIED
+_TOLD_IN_STREAM = {
+    "h264",
+    "hevc",
+    "vvc",
+}  # codecs that tell at key frames, for those that follow, which way up they are
 _YUV = ("yuv420p", "yuvj420p")
 _YUV_LIKE = ("yuv4", "nv12", "nv21", "p010")
 
@@ -33,7 +38,7 @@ class DecodedFrame:
         self.timestamp_s, self.luma = timestamp_s, _luma(frame)
         self._frame: VideoFrame | None = frame
         self._renderer = renderer
-        self._orientation = renderer.orientation_of(frame)
+        self._orientation = renderer.orientation_at(frame)
         self._small: VideoFrame | None = None
         self._thumbnail: np.ndarray | None = None
         self._rgb: np.ndarray | None = None
@@ -42,7 +47,8 @@ class DecodedFrame:
         """The picture in its small size, not yet turned upright nor coloured; the large one is let go of."""
         if self._small is None:
             assert self._frame is not None
-            self._small, self._frame = self._renderer.shrink(self._frame, self._orientation), None
+            self._small, self._orientation = self._renderer.shrink(self._frame, self._orientation)
+            self._frame = None
         return self._small
 
     def thumbnail(self) -> np.ndarray:
@@ -68,22 +74,35 @@ class Renderer:
     def __init__(self, stream: VideoStream, height: int) -> None:
         self._height = height
         self._scaler, self._colourer = VideoReformatter(), VideoReformatter()
-        self._asking = PixelAspect()
-        self.orientation_of = Orientations().of
+        self._geometry = Geometry()
+        self._orientation: Orientation | None = None  # of the last key frame
+        self._told_in_stream = stream.codec_context.codec.canonical_name in _TOLD_IN_STREAM
         told, coded = stream.sample_aspect_ratio, stream.codec_context.sample_aspect_ratio
         # What a container tells overrules its frames, in FFmpeg, too.
         self._told = plausible(float(told)) if told and told != coded else None
 
-    def shrink(self, frame: VideoFrame, orientation: Orientation) -> VideoFrame:
-        """The frame in its small size and in square pixels."""
-        aspect = self._told or self._asking.of(frame)
+    def orientation_at(self, frame: VideoFrame) -> Orientation:
+        """Which way up a frame is that doesn't say: as the key frame before it; frames must pass by in order."""
+        if self._told_in_stream and frame.key_frame and (self._orientation != UPRIGHT or frame.rotation):
+            _, told = self._geometry.of(frame)
+            self._orientation = told or self._orientation or UPRIGHT
+        return self._orientation or UPRIGHT
+
+    def shrink(self, frame: VideoFrame, before: Orientation) -> tuple[VideoFrame, Orientation]:
+        """The frame in its small size and in square pixels, and which way up it is.
+
+        Args:
+            before: its orientation, if it doesn't say.
+        """
+        aspect, told = self._geometry.of(frame)
+        aspect, orientation = self._told or aspect, told or before
         width, height = self._shown_size(frame.width, frame.height, aspect, sideways=orientation.swapped)
         name = frame.format.name
         target = "yuvj420p" if name.startswith("yuvj") else "yuv420p" if name.startswith(_YUV_LIKE) else "rgb24"
         small = self._scaler.reformat(frame, width, height, target, interpolation=Interpolation.AREA, threads=1)
         if frame.colorspace == _UNTAGGED and frame.height >= _HD_HEIGHT:
             small.colorspace = Colorspace.ITU709
-        return small
+        return small, orientation
 
     def colour(self, small: VideoFrame) -> np.ndarray:
         """A shrunk frame as RGB uint8 (H, W, 3)."""

@@ -39,24 +39,8 @@ class Orientation:
 UPRIGHT = Orientation()
 
 
-class Orientations:
-    """Tells how each frame of a track is to be turned; frames must be asked for in order.
-
-    H.264 and H.265 may tell it of one frame for those that follow: it holds until something else is told, as in the
-    ffmpeg program.
-    """
-
-    def __init__(self) -> None:
-        self._last = UPRIGHT
-
-    def of(self, frame: VideoFrame) -> Orientation:
-        """The frame's own, else that of the frame before."""
-        self._last = _told_orientation(frame) or self._last
-        return self._last
-
-
-def _told_orientation(frame: VideoFrame) -> Orientation | None:
-    """By the frame's display matrix, all of it: turned by quarters, mirrored, or both."""
+def _orientation_of(frame: VideoFrame) -> Orientation | None:
+    """By the frame's display matrix, all of it: turned by quarters, mirrored, or both; None where it has none."""
     side_data: Any = frame.side_data
     try:
         matrix = struct.unpack("9i", bytes(side_data[Type.DISPLAYMATRIX]))
@@ -79,28 +63,29 @@ _TURNED = (
 )
 
 
-class PixelAspect:
-    """Asks frames how wide their pixels are, in heights.
+class Geometry:
+    """Asks frames how wide their pixels are, in heights, and which way up they are.
 
-    PyAV does not tell it of a frame, and the decoder's own answer may already be that of later ones. So FFmpeg's scaler
-    is asked to make a patch of each frame's pixels square.
+    PyAV does not tell the first of a frame, and the decoder's own answer may already be that of later ones. So FFmpeg's
+    scaler is asked to make a patch of each frame's pixels square. And whoever asks PyAV which way up a frame is, keeps
+    it in memory until Python collects its garbage: so the patch is asked for that, too.
     """
 
     def __init__(self) -> None:
         self._asked: tuple[int, int, str] | None = None
         self._graph: Graph | None = None
 
-    def of(self, frame: VideoFrame) -> float:
-        """The frame's own; 1 where it doesn't say."""
+    def of(self, frame: VideoFrame) -> tuple[float, Orientation | None]:
+        """The frame's own: 1 and None where it doesn't say."""
         if min(frame.width, frame.height) < _PIXEL:
-            return 1.0
+            return 1.0, None
         kind = frame.width, frame.height, frame.format.name
         if self._graph is None or self._asked != kind:
             self._graph, self._asked = self._ask_of(*kind), kind
         self._graph.push(frame)
-        answer = self._graph.pull()
-        assert isinstance(answer, VideoFrame)
-        return plausible(answer.width / _WIDE)
+        patch = self._graph.pull()
+        assert isinstance(patch, VideoFrame)
+        return plausible(patch.width / _WIDE), _orientation_of(patch)
 
     @staticmethod
     def _ask_of(width: int, height: int, pixels: str) -> Graph:

@@ -18,6 +18,7 @@ _TO_ENTRIES = {b"moov", b"trak", b"mdia", b"minf", b"stbl"}
 
 _TS_PACKET, _TS_SYNC = 188, 0x47
 _TS_SPACINGS = (188, 192, 204)  # bytes from packet to packet; Blu-ray puts a time before each, DVB a checksum behind
+_TS_HEAD = 1 << 20  # bytes: programs are told ten times a second
 _PROGRAM_MAP = 2  # type of table
 _SAMPLE_AES = 0xDB  # type of stream: H.264 whose samples are encrypted
 
@@ -49,7 +50,7 @@ def encrypted(path: Path) -> bool:
             return _scrambled_program(head)
         spacing = _ts_spacing(head)
         if spacing is not None:
-            return _scrambled_transport(head, *spacing)
+            return _scrambled_transport(head[:_TS_HEAD], *spacing)
         return any(kind in _SEALED_ENTRIES for kind in _sample_entries(file))
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
+from av.container import InputContainer
+
 from framesearch.errors import VideoUnavailable
 from framesearch.records import Reason
 from framesearch.video.containers import open_container
@@ -55,9 +57,13 @@ class VideoFile:
                 f"{path.name} is encrypted (protected by DRM or scrambled), and there is no key: get a copy that isn't",
                 Reason.ENCRYPTED,
             )
-        with contextlib.closing(open_container(Part(path))) as container:
-            self._parts = parts_of(path, container.format.name)
-        self._recording = self._open(self._parts[0])
+        container = open_container(Part(path))
+        self._parts = parts_of(path, container.format.name)
+        if len(self._parts) == 1:
+            self._recording = self._open(self._parts[0], container=container)
+        else:
+            container.close()
+            self._recording = self._open(self._parts[0])
         try:
             if self._recording.stated_s > self._max_s:  # look before all of it is decoded: it may only say so
                 self._refuse_longer(self._recording.holds_later_than_s(self._max_s) or 0.0)
@@ -65,8 +71,8 @@ class VideoFile:
             self._recording.close()
             raise
 
-    def _open(self, part: Part, start_s: float = 0.0) -> Recording:
-        return Recording(part, height=self._height, grid_s=self._grid_s, start_s=start_s)
+    def _open(self, part: Part, start_s: float = 0.0, container: InputContainer | None = None) -> Recording:
+        return Recording(part, height=self._height, grid_s=self._grid_s, start_s=start_s, container=container)
 
     def _refuse_longer(self, length_s: float) -> None:
         if length_s > self._max_s:

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Iterator
 
 import av
+from av.container import InputContainer
 from av.packet import Packet
 
 from framesearch.video.clock import Clock, FrameTimes
@@ -25,6 +26,7 @@ class Recording:
     Args:
         start_s: where it starts on the time line of its file.
         height, grid_s: as `VideoFile` has them.
+        container: the part, where it is open already.
 
     Attributes:
         duration_s: up to where pictures were shown, on the file's time line.
@@ -34,10 +36,18 @@ class Recording:
         VideoUnavailable: nothing here can be decoded as video.
     """
 
-    def __init__(self, part: Part, *, height: int, grid_s: float | None, start_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        part: Part,
+        *,
+        height: int,
+        grid_s: float | None,
+        start_s: float = 0.0,
+        container: InputContainer | None = None,
+    ) -> None:
         self._part, self._grid_s = part, grid_s
         self.duration_s, self.pictures = start_s, 0
-        self._container = open_container(part)
+        self._container = container or open_container(part)
         try:
             self._stream = film_of(self._container, part.path.name, lambda: open_container(part))
             self._renderer = Renderer(self._stream, height)
