@@ -126,7 +126,7 @@ def judge_version(settings: Settings, plan: judge.Plan, version: str) -> dict[st
     storage = open_storage(settings)
     registry, experiment_id = tracking.open_experiment(settings)
     known = registry.version(version)
-    encoder = Encoder(registry.encoder_file(version))
+    encoder = Encoder(registry.encoder_file(version), told=f"model version {version}")
     champion = None if known.champion else current_champion(registry)
     name = f"judge version {version} {datetime.now(UTC):%Y-%m-%d %H:%M}"
     about = {registered.FAMILY: known.family, "model_version": version}

@@ -74,7 +74,7 @@ def wrap(source: Path, target: Path, reading: Reading, *, step_s: float = STEP_S
     started = time.monotonic()
     check_size(source)
     facts = confined(_wrapped, source, target, reading, told=source.name, step_s=step_s)
-    wrapped = Wrapped(encoder=Encoder(target), **facts)
+    wrapped = Wrapped(encoder=Encoder(target, told=source.name), **facts)
     encoder = wrapped.encoder
     log.info(
         "wrapped %s: %dx%d, %d dimensions, %s, batch %s, %.1f ms a picture, %.1f s",

@@ -138,7 +138,7 @@ def _rival(registry: Registry, champion: ModelVersion | None) -> Encoder | None:
     if champion is None:
         return None
     try:
-        return Encoder(registry.encoder_file(champion.version))
+        return Encoder(registry.encoder_file(champion.version), told=f"champion version {champion.version}")
     except EncoderInvalid as error:
         log.warning("champion version %s can't be judged, any sane challenger beats it: %s", champion.version, error)
         return None

@@ -16,7 +16,7 @@ from framesearch.errors import EncoderInvalid
 from framesearch.images.pixels import resize
 
 BATCH = 64  # pictures a call: larger batches gain nothing on a CPU
-LIMIT_S = 60.0  # wall-clock, of a call; a sixth of it more for each picture
+LIMIT_S = 60.0  # wall-clock, of a call; a thirtieth of it more for each picture, which takes a second at most
 
 
 class Encoder:
@@ -28,16 +28,18 @@ class Encoder:
         digest: SHA-256 of the file, to tell which encoder an index belongs to.
     """
 
-    def __init__(self, path: Path, threads: int = 0, *, limit_s: float = LIMIT_S) -> None:
+    def __init__(self, path: Path, threads: int = 0, *, told: str | None = None, limit_s: float = LIMIT_S) -> None:
         """Load the file and check the contract on a probe picture.
 
         Args:
             threads: for one call; 0 lets the runtime use every core.
+            told: what messages call it; its path where None.
             limit_s: after which a call is ended. An imported graph may loop for ever on one picture of a million.
 
         Raises:
             EncoderInvalid: the file is no ONNX model or does not keep the contract.
         """
+        self._told, self._limit_s = told or str(path), limit_s
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
@@ -45,15 +47,14 @@ class Encoder:
             content = path.read_bytes()
             self._session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime raises its own types, none of them public
-            raise EncoderInvalid(f"{path} can't be loaded as an ONNX model: {error}") from error
-        self._path, self._limit_s = path, limit_s
+            raise EncoderInvalid(f"{self._told} can't be loaded as an ONNX model: {error}") from error
         self.digest = hashlib.sha256(content).hexdigest()
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         shape = inputs[0].shape if inputs else []
         if len(inputs) != 1 or inputs[0].type != "tensor(uint8)" or len(shape) != 4 or shape[3] != 3:
-            raise EncoderInvalid(f"{path}: the input must be one uint8 (N, H, W, 3) tensor")
+            raise EncoderInvalid(f"{self._told}: the input must be one uint8 (N, H, W, 3) tensor")
         if not (isinstance(shape[1], int) and isinstance(shape[2], int)):
-            raise EncoderInvalid(f"{path}: the input's height and width must be fixed")
+            raise EncoderInvalid(f"{self._told}: the input's height and width must be fixed")
         self.height, self.width = int(shape[1]), int(shape[2])
         self._input, self._output = inputs[0].name, outputs[0].name
         probe = np.random.default_rng(0).integers(0, 256, (2, self.height, self.width, 3), dtype=np.uint8)
@@ -62,16 +63,16 @@ class Encoder:
         except EncoderInvalid:
             raise
         except Exception as error:
-            raise EncoderInvalid(f"{path} can't embed two pictures at a time: {error}") from error
+            raise EncoderInvalid(f"{self._told} can't embed two pictures at a time: {error}") from error
         if vectors.dtype != np.float32 or vectors.ndim != 2 or len(vectors) != 2:
-            raise EncoderInvalid(f"{path}: the output must be one float32 (N, D) tensor")
+            raise EncoderInvalid(f"{self._told}: the output must be one float32 (N, D) tensor")
         if not np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3):
-            raise EncoderInvalid(f"{path}: the embeddings must have unit norm")
+            raise EncoderInvalid(f"{self._told}: the embeddings must have unit norm")
         self.dimension = int(vectors.shape[1])
 
     def _run(self, batch: np.ndarray) -> np.ndarray:
         options = ort.RunOptions()
-        limit_s = self._limit_s * (1 + len(batch) / 6)
+        limit_s = self._limit_s * (1 + len(batch) / 30)
         watch = threading.Timer(limit_s, setattr, (options, "terminate", True))  # heeded between any two nodes
         watch.daemon = True
         watch.start()
@@ -81,8 +82,9 @@ class Encoder:
             if not options.terminate:
                 raise
             raise EncoderInvalid(
-                f"{self._path} computes for more than {limit_s:g} s on {len(batch)} pictures, as if for ever: "
-                "make another version champion, `framesearch model list` names them"
+                f"{self._told} was stopped: it took more than {limit_s:g} s for {len(batch)} pictures, as with a graph "
+                "that loops for ever. Export the encoder without loops, or make another version champion "
+                "(`framesearch model list` names them)"
             ) from error
         finally:
             watch.cancel()
