@@ -51,7 +51,9 @@ def refuses_strangers(port: int, path: str, *, changing: str = "POST") -> None:
         assert headers["X-Frame-Options"] == "SAMEORIGIN"
         assert "frame-ancestors 'self'" in headers.get_all("Content-Security-Policy", [])
         for own in ([], [origin], [origin, ("Sec-Fetch-Site", "same-origin")]):  # programs, and its own pages
-            assert status(port, path, host, *own, method=changing) not in (400, 403), own
+            answered, headers = ask(port, path, host, *own, method=changing)
+            # A 400 in JSON is an API's own, which misses arguments.
+            assert answered != 403 and (answered != 400 or headers.get_content_type() == "application/json"), own
         others = [f"http://{other}:{port}" for other in ("127.0.0.1", "localhost", "[::1]") if other != name]
         for other in [*others, f"http://{name}:{port + 1}", f"http://{name}", "http://evil.example", "null"]:
             for body in ([], [("Content-Length", "0")], [("Content-Type", "text/plain"), ("Content-Length", "0")]):

@@ -69,8 +69,8 @@ def test_the_version_describes_itself_and_uses_no_stage(trained, registry):
 def test_the_logged_model_loads_without_our_code_and_holds_no_pickle(trained, registry, tmp_path):
     import mlflow
 
-    source = registry.client.get_model_version(MODEL, trained.outcome.model_version).source
-    folder = Path(mlflow.artifacts.download_artifacts(source, tracking_uri=registry.uri))
+    address = registry.model_address(trained.outcome.model_version)
+    folder = Path(mlflow.artifacts.download_artifacts(address, tracking_uri=registry.uri))
     files = {file.name for file in folder.rglob("*")}
     assert {"model.keras", "encoder.onnx", "input_example.json"} <= files
     assert not [name for name in files if name.endswith((".pkl", ".pickle", ".cloudpickle"))]
@@ -86,7 +86,7 @@ def test_the_logged_model_loads_without_our_code_and_holds_no_pickle(trained, re
     pictures = np.stack([resize(picture(0, time_s), 96, 96) for time_s in (1.0, 4.0)])
     np.save(tmp_path / "pictures.npy", pictures)
     subprocess.run(
-        [sys.executable, "-c", code, folder, tmp_path / "pictures.npy", tmp_path / "given.npz"],
+        [sys.executable, "-c", code, address, tmp_path / "pictures.npy", tmp_path / "given.npz"],
         cwd=tmp_path,
         check=True,
     )
@@ -135,13 +135,13 @@ def test_training_goes_on_from_a_champion_of_the_same_family(trained, registry):
     champion = registry.version(trained.outcome.model_version)
     family = family_named("contrastive")
     model = family.build()
-    assert runs._start_from(runs._predecessor(champion, family, registry), model) == champion.version
+    assert runs._start_from(runs._predecessor(champion, family, registry), model, registry) == champion.version
     pictures = np.stack([resize(picture(0, time_s), 96, 96) for time_s in (1.0, 4.0)])
     embedded = Encoder(registry.encoder_file(champion.version)).embed(list(pictures))
     assert np.abs(np.asarray(model(pictures, training=False)["embedding"]) - embedded).max() < 1e-4
 
-    assert runs._start_from(champion, family_named("convolutional").build()) is None  # other shapes
-    assert runs._start_from(None, family.build()) is None
+    assert runs._start_from(champion, family_named("convolutional").build(), registry) is None  # other shapes
+    assert runs._start_from(None, family.build(), registry) is None
 
 
 def test_under_a_champion_of_another_family_training_goes_on_from_the_newest_of_its_own(trained, registry):

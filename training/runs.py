@@ -75,7 +75,7 @@ def train(
     name = f"{family.name} {datetime.now(UTC):%Y-%m-%d %H:%M}"
     with tracking.run(experiment_id, name, tags) as run_id, storage.scratch() as folder:
         log.info("MLflow run %s: %s, on %s", run_id, registry.run_url(experiment_id, run_id) or name, device)
-        warm = _start_from(_predecessor(champion, family, registry), model)
+        warm = _start_from(_predecessor(champion, family, registry), model, registry)
         mlflow.set_tag("warm_start", warm or "no")
         _log_dataset(dataset, settings)
         mlflow.log_params(
@@ -189,12 +189,12 @@ def _predecessor(champion: ModelVersion | None, family: Family, registry: regist
     return next((one for one in registry.versions() if one.family == family.name and not one.imported), None)
 
 
-def _start_from(predecessor: ModelVersion | None, model: keras.Model) -> str | None:
+def _start_from(predecessor: ModelVersion | None, model: keras.Model, registry: registered.Registry) -> str | None:
     """Give the model a version's weights where the shapes are the same; that version then."""
     if predecessor is None:
         return None
     try:
-        weights = mlflow.tensorflow.load_model(f"models:/{registered.MODEL}/{predecessor.version}").get_weights()
+        weights = mlflow.tensorflow.load_model(registry.model_address(predecessor.version)).get_weights()
         model.set_weights(weights)
     except Exception as error:  # whatever is wrong with the old model, a new one can be trained without it
         if registered.is_unreachable(error):

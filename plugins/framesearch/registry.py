@@ -168,13 +168,10 @@ class Registry:
             from mlflow import artifacts
 
             try:
-                source = self.client.get_model_version(MODEL, known.version).source or ""
-                if source.startswith(
-                    "models:/"
-                ):  # mlflow would look it up in the registry of the process, see `register`
-                    source = self.client.get_logged_model(source.removeprefix("models:/")).artifact_location
                 fetched = artifacts.download_artifacts(
-                    artifact_uri=f"{source}/{ENCODER_PATH}", dst_path=str(folder), tracking_uri=self.uri
+                    artifact_uri=f"{self._address(known.version)}/{ENCODER_PATH}",
+                    dst_path=str(folder),
+                    tracking_uri=self.uri,
                 )
             except (_mlflow_error(), OSError) as error:
                 if is_unreachable(error) or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
@@ -192,6 +189,24 @@ class Registry:
             file.replace(cached)  # whole or not at all, whoever else fetches it
         log.info("encoder of version %s fetched, %.1f s", version, time.monotonic() - started)
         return cached
+
+    def model_address(self, version: str) -> str:
+        """Where the logged model of a version lies, as `mlflow.*.load_model` takes it.
+
+        It takes `models:/name/version` as well, but fails there where the path of the home holds a %.
+
+        Raises:
+            NoModelVersion: the registry does not hold the version.
+        """
+        known = self.version(version)
+        with self._reaching():
+            return self._address(known.version)
+
+    def _address(self, version: str) -> str:
+        source = self.client.get_model_version(MODEL, version).source or ""
+        if source.startswith("models:/"):  # mlflow would look it up in the registry of the process, see `register`
+            return str(self.client.get_logged_model(source.removeprefix("models:/")).artifact_location)
+        return str(source)
 
     # ---- writing
 
