@@ -157,7 +157,7 @@ def test_what_loops_for_ever_on_some_pictures_only_ends_when_it_meets_one(tmp_pa
     wrap(source, tmp_path / "w.onnx", Reading(preprocessing="unit"))
     encoder = Encoder(tmp_path / "w.onnx", 1, limit_s=0.5)
     assert encoder.embed(list(pictures)).shape == (5, 48)
-    stopped = r"w\.onnx was stopped: it took more than .* for a batch of 1,.*make another version"
+    stopped = r"w\.onnx was stopped: it took over .* for a batch of 1,.*make another version"
     with pytest.raises(EncoderInvalid, match=stopped):
         encoder.embed([np.full((SIDE, SIDE, 3), 255, np.uint8)])
     assert encoder.embed(list(pictures)).shape == (5, 48)

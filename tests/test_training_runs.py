@@ -70,7 +70,9 @@ def test_the_logged_model_loads_without_our_code_and_holds_no_pickle(trained, re
     import mlflow
 
     address = registry.model_address(trained.outcome.model_version)
-    folder = Path(mlflow.artifacts.download_artifacts(address, tracking_uri=registry.uri))
+    (tmp_path / "model").mkdir()  # MLflow loads nothing from a folder whose path holds a %, as the home's does
+    copied = mlflow.artifacts.download_artifacts(address, dst_path=str(tmp_path / "model"), tracking_uri=registry.uri)
+    folder = Path(copied)
     files = {file.name for file in folder.rglob("*")}
     assert {"model.keras", "encoder.onnx", "input_example.json"} <= files
     assert not [name for name in files if name.endswith((".pkl", ".pickle", ".cloudpickle"))]
@@ -86,7 +88,7 @@ def test_the_logged_model_loads_without_our_code_and_holds_no_pickle(trained, re
     pictures = np.stack([resize(picture(0, time_s), 96, 96) for time_s in (1.0, 4.0)])
     np.save(tmp_path / "pictures.npy", pictures)
     subprocess.run(
-        [sys.executable, "-c", code, address, tmp_path / "pictures.npy", tmp_path / "given.npz"],
+        [sys.executable, "-c", code, folder, tmp_path / "pictures.npy", tmp_path / "given.npz"],
         cwd=tmp_path,
         check=True,
     )

@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 
 WARM_PEAK = 0.5  # of the learning rate: what the champion knows is worth keeping
 PARITY_FRAMES = 64
+_KERAS_FILE = "data/model.keras"  # where MLflow puts it in a logged model
 
 
 def train(
@@ -194,8 +195,9 @@ def _start_from(predecessor: ModelVersion | None, model: keras.Model, registry: 
     if predecessor is None:
         return None
     try:
-        weights = mlflow.tensorflow.load_model(registry.model_address(predecessor.version)).get_weights()
-        model.set_weights(weights)
+        # Not MLflow's loader, which takes a path for an address where it holds a %.
+        file = mlflow.artifacts.download_artifacts(f"{registry.model_address(predecessor.version)}/{_KERAS_FILE}")
+        model.set_weights(keras.models.load_model(file, compile=False).get_weights())
     except Exception as error:  # whatever is wrong with the old model, a new one can be trained without it
         if registered.is_unreachable(error):
             raise

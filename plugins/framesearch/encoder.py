@@ -82,7 +82,7 @@ class Encoder:
             if not options.terminate:
                 raise
             raise EncoderInvalid(
-                f"{self._told} was stopped: it took more than {limit_s:g} s for a batch of {len(batch)}, as a graph that "
+                f"{self._told} was stopped: it took over {limit_s:g} s for a batch of {len(batch)}, as a graph that "
                 "loops for ever. Export the encoder without loops, or make another version champion "
                 "(`framesearch model list` names them)"
             ) from error

@@ -169,7 +169,7 @@ class Registry:
 
             try:
                 fetched = artifacts.download_artifacts(
-                    artifact_uri=f"{self._address(known.version)}/{ENCODER_PATH}",
+                    artifact_uri=f"{self._model_address(known.version)}/{ENCODER_PATH}",
                     dst_path=str(folder),
                     tracking_uri=self.uri,
                 )
@@ -191,18 +191,16 @@ class Registry:
         return cached
 
     def model_address(self, version: str) -> str:
-        """Where the logged model of a version lies, as `mlflow.*.load_model` takes it.
-
-        It takes `models:/name/version` as well, but fails there where the path of the home holds a %.
+        """Where the logged model of a version lies, as MLflow takes it: a folder of artifacts.
 
         Raises:
             NoModelVersion: the registry does not hold the version.
         """
         known = self.version(version)
         with self._reaching():
-            return self._address(known.version)
+            return self._model_address(known.version)
 
-    def _address(self, version: str) -> str:
+    def _model_address(self, version: str) -> str:
         source = self.client.get_model_version(MODEL, version).source or ""
         if source.startswith("models:/"):  # mlflow would look it up in the registry of the process, see `register`
             return str(self.client.get_logged_model(source.removeprefix("models:/")).artifact_location)
