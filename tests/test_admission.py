@@ -120,12 +120,16 @@ def test_who_is_interrupted_while_waiting_waits_no_more_and_is_not_called() -> N
         until(lambda: waiting(admission) == 1)
         signal.pthread_kill(me, signal.SIGINT)
 
-    with occupied(admission):
-        interrupter = threading.Thread(target=interrupt)
-        interrupter.start()
-        with pytest.raises(KeyboardInterrupt):
-            admission.run(lambda: called.append("interrupted"))
-        interrupter.join()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # shells ignore it for what runs in background
+    try:
+        with occupied(admission):
+            interrupter = threading.Thread(target=interrupt)
+            interrupter.start()
+            with pytest.raises(KeyboardInterrupt):
+                admission.run(lambda: called.append("interrupted"))
+            interrupter.join()
+    finally:
+        signal.signal(signal.SIGINT, before)
     admission.run(lambda: called.append("next"))
     assert called == ["next"]
 

@@ -48,6 +48,7 @@ OWNERS = {
     "pyarrow": {"tables.py"},
     "mlflow": {"mlflow_database.py", "mlflow_pages.py", "registry.py"},
     "filelock": {"locks.py"},
+    "loky": {"admission.py"},
     "sqlalchemy": {"catalogue", "database_urls.py"},
     "alembic": {"catalogue"},
 }
