@@ -170,7 +170,8 @@ def test_tells_its_version(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_writes_the_completion_of_a_shell(tmp_path: Path, shell: str) -> None:
-    result = program(tmp_path, "--show-completion", shell)
+    # Typer takes the shell's name only where it doesn't ask which shell it was started from.
+    result = program(tmp_path, "--show-completion", shell, _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1")
     assert result.returncode == 0, result.stderr
     assert b"framesearch" in result.stdout
 

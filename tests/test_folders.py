@@ -205,6 +205,7 @@ def open_folder(clip: bytes) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="framesearch-folder-"))
     folder.chmod(0o755)
     (folder / "clip.mp4").write_bytes(clip)
+    (folder / "clip.mp4").chmod(0o644)
     yield folder
     shutil.rmtree(folder)
 

@@ -175,6 +175,31 @@ def test_every_family_keeps_the_contract_and_ships_what_was_trained(tmp_path):
         assert parity.difference < 1e-5 and parity.cosine > 0.99999
 
 
+def test_the_same_encoder_is_the_same_file_whatever_its_parts_were_called_and_in_which_order(tmp_path):
+    import onnx
+
+    from training.export import export_encoder, put_in_order
+    from training.families import family_named
+
+    export_encoder(family_named("convolutional").build(), tmp_path / "encoder.onnx")
+    written = (tmp_path / "encoder.onnx").read_bytes()
+    model = onnx.load_from_string(written)
+    ends = {one.name for one in (*model.graph.input, *model.graph.output)}
+    for node in model.graph.node:
+        node.name = f"other {node.name}"
+        for names in (node.input, node.output):
+            names[:] = [name if name in ends else f"other {name}" for name in names]
+    constants = [onnx.TensorProto.FromString(one.SerializeToString()) for one in reversed(model.graph.initializer)]
+    model.graph.ClearField("initializer")
+    for one in constants:
+        one.name = f"other {one.name}"
+        model.graph.initializer.append(one)
+    assert model.SerializeToString() != written
+    put_in_order(model.graph)
+    assert model.SerializeToString() == written
+    onnx.checker.check_model(model)
+
+
 def test_an_encoder_that_is_not_the_trained_one_is_found_out(tmp_path):
     from training.export import ParityBroken, check_parity, export_encoder
     from training.families import family_named

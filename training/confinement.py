@@ -49,8 +49,8 @@ def confined(
     Raises:
         EncoderInvalid: `work` did, or anything else went wrong there: an error, a crash, too long a step.
     """
-    context = multiprocessing.get_context("forkserver")  # a fork of this process would inherit its threads' locks
-    context.set_forkserver_preload([work.__module__])
+    # A fork would inherit the locks of this process's threads; a fork server's socket may lie too deep for its name.
+    context = multiprocessing.get_context("spawn")
     ours, its = context.Pipe(duplex=False)
     process = context.Process(target=_work, args=(its, work, arguments, max_memory), daemon=True)
     with ours:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import onnx
 
 from framesearch.encoder import Encoder
 from training.families import encoder_of
@@ -38,6 +39,49 @@ def export_encoder(autoencoder: keras.Model, path: Path) -> None:
     encoder(np.zeros((1, *shape[1:]), np.uint8))  # Keras exports only what was called once
     signature = [keras.InputSpec(shape=shape, dtype="uint8", name="picture")]
     encoder.export(path, format="onnx", input_signature=signature, opset_version=OPSET, verbose=False)
+    model = onnx.load(path)
+    put_in_order(model.graph)
+    onnx.save(model, path)
+
+
+def put_in_order(graph: onnx.GraphProto) -> None:
+    """Order nodes and constants by what they are computed for, and name them by that order.
+
+    tf2onnx names and orders them by where they lay in memory: the same weights would be another file each time.
+    """
+    makers = {name: node for node in graph.node for name in node.output}
+    constants = {one.name: one for one in graph.initializer}
+    own = {one.name for one in (*graph.input, *graph.output)}
+    names: dict[str, str] = {"": ""}  # an input left out
+    nodes, used = [], []
+    waiting = [one.name for one in reversed(graph.output)]
+    while waiting:
+        name = waiting[-1]
+        maker = makers.get(name)
+        missing = [] if maker is None or name in names else [one for one in maker.input if one not in names]
+        if missing:
+            waiting += reversed(missing)
+            continue
+        waiting.pop()
+        if name in names:
+            continue
+        if maker is not None:
+            nodes.append(maker)
+        elif name in constants:
+            used.append(constants[name])
+        for made in [name] if maker is None else maker.output:
+            names.setdefault(made, made if made in own else f"value_{len(names)}")
+    for number, node in enumerate(nodes):
+        node.name = f"{node.op_type}_{number}"
+        node.input[:] = [names[name] for name in node.input]
+        node.output[:] = [names[name] for name in node.output]
+    for one in used:
+        one.name = names[one.name]
+    ordered = onnx.GraphProto(node=nodes, initializer=used)  # copies: the graph's own go
+    for field in ("node", "initializer", "value_info"):
+        graph.ClearField(field)
+    graph.node.extend(ordered.node)
+    graph.initializer.extend(ordered.initializer)
 
 
 def check_parity(autoencoder: keras.Model, path: Path, pictures: np.ndarray) -> Parity:
