@@ -8,7 +8,7 @@ import sys
 import threading
 from multiprocessing.synchronize import Event
 
-from framesearch.locks import INDEX, TRAINING, extraction, held
+from framesearch.locks import INDEX, TRAINING, extraction, held, sweep
 from framesearch.settings import Settings
 
 _spawn = multiprocessing.get_context("spawn")
@@ -79,6 +79,22 @@ def test_a_killed_holder_holds_nothing(fresh_settings: Settings) -> None:
     assert (fresh_settings.home / "locks" / "training.lock").exists()  # its file is left, the lock is not
     with held(TRAINING, fresh_settings, "the second") as lock:
         assert lock.waited_for == ""
+
+
+def test_a_sweep_leaves_only_locks_that_are_held(fresh_settings: Settings) -> None:
+    killed, _ = _other(fresh_settings)
+    killed.kill()
+    killed.join()
+    folder = fresh_settings.home / "locks"
+    assert [file.name for file in folder.iterdir()] == ["training.lock"]
+    with held(INDEX, fresh_settings, "somebody"):
+        sweep(fresh_settings)
+        assert [file.name for file in folder.iterdir()] == ["index.lock"]
+    process, done = _other(fresh_settings)
+    sweep(fresh_settings)
+    assert [file.name for file in folder.iterdir()] == ["training.lock"]
+    done.set()
+    process.join()
 
 
 def test_a_process_that_inherits_a_lock_holds_it_until_it_ends(fresh_settings: Settings) -> None:

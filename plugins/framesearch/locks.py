@@ -5,6 +5,7 @@ wait says for whom. Where homes on several machines come to share a storage, thi
 then what they publish at once is sorted out by the pointer's compare-and-set.
 """
 
+import contextlib
 import json
 import logging
 import os
@@ -72,6 +73,14 @@ def held(name: str, settings: Settings, holder: str, say: Callable[[str], None] 
     finally:
         file.unlink(missing_ok=True)  # while it is ours: who opened it meanwhile sees that it is gone, and asks anew
         lock.release()
+
+
+def sweep(settings: Settings) -> None:
+    """Delete the files of locks that nobody holds: killed processes left them."""
+    for file in (settings.home / "locks").rglob("*.lock"):
+        lock = FileLock(file, fallback_to_soft=False)
+        with contextlib.suppress(Timeout, OSError), lock.acquire(blocking=False):
+            file.unlink(missing_ok=True)
 
 
 def _acquired(lock: FileLock, file: Path, say: Callable[[str], None]) -> str:

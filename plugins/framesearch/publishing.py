@@ -8,7 +8,7 @@ import logging
 from datetime import UTC, datetime
 from pathlib import Path
 
-from framesearch import layout
+from framesearch import layout, locks
 from framesearch.bundle import (
     current_index_id,
     delete_bundle,
@@ -130,13 +130,15 @@ def roll_back(storage: Storage, catalogue: Catalogue, index_id: str | None = Non
 def clean(storage: Storage, catalogue: Catalogue, settings: Settings) -> list[str]:
     """Delete what no roll-back needs: bundles beyond the newest `bundles_kept` and the published one, bundles that a
     dead build left incomplete, embeddings of model versions that neither a kept bundle nor the champion uses, and
-    what is left of videos whose files were replaced: older bundles that hold them, and their frames.
+    what is left of videos whose files were replaced: older bundles that hold them, and their frames. The files of
+    locks that killed processes left go as well.
 
     Whoever calls holds the lock `locks.INDEX`: no bundle is being written.
 
     Returns:
         The storage prefixes that were deleted.
     """
+    locks.sweep(settings)
     current, _ = current_index_id(storage)
     stored = stored_index_ids(storage)
     outdated = outdated_bundles(catalogue.removed_videos(), current, storage)
