@@ -4,6 +4,8 @@ Only frames that somebody asks the picture of are scaled and converted, straight
 all that reading a video costs.
 """
 
+from dataclasses import dataclass, field
+
 import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
@@ -32,13 +34,14 @@ class DecodedFrame:
         luma: brightness sampled at `LUMA` points, uint8, for comparing frames of one video.
     """
 
-    __slots__ = ("_frame", "_orientation", "_renderer", "_rgb", "_small", "_thumbnail", "luma", "timestamp_s")
+    __slots__ = ("_frame", "_orientation", "_renderer", "_rgb", "_run", "_small", "_thumbnail", "luma", "timestamp_s")
 
     def __init__(self, timestamp_s: float, frame: VideoFrame, renderer: "Renderer") -> None:
         self.timestamp_s, self.luma = timestamp_s, _luma(frame)
         self._frame: VideoFrame | None = frame
         self._renderer = renderer
-        self._orientation = renderer.orientation_at(frame)
+        self._run = renderer.run_of(frame)
+        self._orientation = UPRIGHT
         self._small: VideoFrame | None = None
         self._thumbnail: np.ndarray | None = None
         self._rgb: np.ndarray | None = None
@@ -47,7 +50,7 @@ class DecodedFrame:
         """The picture in its small size, not yet turned upright nor coloured; the large one is let go of."""
         if self._small is None:
             assert self._frame is not None
-            self._small, self._orientation = self._renderer.shrink(self._frame, self._orientation)
+            self._small, self._orientation = self._renderer.shrink(self._frame, self._run)
             self._frame = None
         return self._small
 
@@ -66,6 +69,19 @@ class DecodedFrame:
         return self._rgb
 
 
+@dataclass(slots=True)
+class FrameRun:
+    """The frames from one key frame to the next. They share what headers say, and those stand at key frames.
+
+    Attributes:
+        orientation: which way up those frames are that don't say.
+        shapes: by width, height and pixel format, the pixels' aspect and the orientation of a frame that was asked.
+    """
+
+    orientation: Orientation
+    shapes: dict[tuple[int, int, str], tuple[float, Orientation | None]] = field(default_factory=dict)
+
+
 class Renderer:
     """Makes the pictures of one track, no higher than `height` pixels."""
 
@@ -75,27 +91,32 @@ class Renderer:
         self._height = height
         self._scaler, self._colourer = VideoReformatter(), VideoReformatter()
         self._geometry = Geometry()
-        self._orientation: Orientation | None = None  # of the last key frame
+        self._run: FrameRun | None = None
         self._told_in_stream = stream.codec_context.codec.canonical_name in _TOLD_IN_STREAM
         told, coded = stream.sample_aspect_ratio, stream.codec_context.sample_aspect_ratio
         # What a container tells overrules its frames, in FFmpeg, too.
         self._told = plausible(float(told)) if told and told != coded else None
 
-    def orientation_at(self, frame: VideoFrame) -> Orientation:
-        """Which way up a frame is that doesn't say: as the key frame before it; frames must pass by in order."""
-        if self._told_in_stream and frame.key_frame and (self._orientation != UPRIGHT or frame.rotation):
-            _, told = self._geometry.of(frame)
-            self._orientation = told or self._orientation or UPRIGHT
-        return self._orientation or UPRIGHT
+    def run_of(self, frame: VideoFrame) -> FrameRun:
+        """The run that a frame belongs to; frames must pass by in order."""
+        if self._run is None or frame.key_frame:
+            first, before = self._run is None, self._run.orientation if self._run else UPRIGHT
+            self._run = FrameRun(before)
+            if self._told_in_stream and (first or before != UPRIGHT or frame.rotation):
+                self._run.orientation = self._shape_of(frame, self._run)[1] or before
+        return self._run
 
-    def shrink(self, frame: VideoFrame, before: Orientation) -> tuple[VideoFrame, Orientation]:
-        """The frame in its small size and in square pixels, and which way up it is.
+    def _shape_of(self, frame: VideoFrame, run: FrameRun) -> tuple[float, Orientation | None]:
+        """As `Geometry.of`, asked once a run: it costs as much as decoding a small frame."""
+        kind = frame.width, frame.height, frame.format.name
+        if kind not in run.shapes:
+            run.shapes[kind] = self._geometry.of(frame)
+        return run.shapes[kind]
 
-        Args:
-            before: its orientation, if it doesn't say.
-        """
-        aspect, told = self._geometry.of(frame)
-        aspect, orientation = self._told or aspect, told or before
+    def shrink(self, frame: VideoFrame, run: FrameRun) -> tuple[VideoFrame, Orientation]:
+        """The frame in its small size and in square pixels, and which way up it is."""
+        aspect, told = self._shape_of(frame, run)
+        aspect, orientation = self._told or aspect, told or run.orientation
         width, height = self._shown_size(frame.width, frame.height, aspect, sideways=orientation.swapped)
         name = frame.format.name
         target = "yuvj420p" if name.startswith("yuvj") else "yuv420p" if name.startswith(_YUV_LIKE) else "rgb24"

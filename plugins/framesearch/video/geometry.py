@@ -90,9 +90,10 @@ class Geometry:
     @staticmethod
     def _ask_of(width: int, height: int, pixels: str) -> Graph:
         graph = Graph()
+        graph.threads = 1
         source = graph.add_buffer(width=width, height=height, format=VideoFormat(pixels), time_base=_ANY_TIME_BASE)
         patch = graph.add("crop", f"{_PIXEL}:{_PIXEL}:0:0")
-        square = graph.add("scale", f"w=clip(round({_WIDE}*sar)\\,16\\,65536):h={_PIXEL}:eval=frame:flags=neighbor")
+        square = graph.add("scale", f"w=clip(round({_WIDE}*sar)\\,16\\,65536):h=1:eval=frame:flags=neighbor")
         sink = graph.add("buffersink")
         source.link_to(patch)
         patch.link_to(square)
