@@ -74,11 +74,11 @@ class FrameRun:
     """The frames from one key frame to the next. They share what headers say, and those stand at key frames.
 
     Attributes:
-        orientation: which way up those frames are that don't say.
+        orientation: which way up those frames are that don't say; None before the first key frame that was asked.
         shapes: by width, height and pixel format, the pixels' aspect and the orientation of a frame that was asked.
     """
 
-    orientation: Orientation
+    orientation: Orientation | None
     shapes: dict[tuple[int, int, str], tuple[float, Orientation | None]] = field(default_factory=dict)
 
 
@@ -100,14 +100,14 @@ class Renderer:
     def run_of(self, frame: VideoFrame) -> FrameRun:
         """The run that a frame belongs to; frames must pass by in order."""
         if self._run is None or frame.key_frame:
-            first, before = self._run is None, self._run.orientation if self._run else UPRIGHT
+            before = self._run.orientation if self._run else None
             self._run = FrameRun(before)
-            if self._told_in_stream and (first or before != UPRIGHT or frame.rotation):
-                self._run.orientation = self._shape_of(frame, self._run)[1] or before
+            if self._told_in_stream and frame.key_frame and (before != UPRIGHT or frame.rotation):
+                self._run.orientation = self._shape_of(frame, self._run)[1] or before or UPRIGHT
         return self._run
 
     def _shape_of(self, frame: VideoFrame, run: FrameRun) -> tuple[float, Orientation | None]:
-        """As `Geometry.of`, asked once a run: it costs as much as decoding a small frame."""
+        """As `Geometry.of`, asked once a run: beside decoding a small frame it is slow."""
         kind = frame.width, frame.height, frame.format.name
         if kind not in run.shapes:
             run.shapes[kind] = self._geometry.of(frame)
@@ -116,7 +116,7 @@ class Renderer:
     def shrink(self, frame: VideoFrame, run: FrameRun) -> tuple[VideoFrame, Orientation]:
         """The frame in its small size and in square pixels, and which way up it is."""
         aspect, told = self._shape_of(frame, run)
-        aspect, orientation = self._told or aspect, told or run.orientation
+        aspect, orientation = self._told or aspect, told or run.orientation or UPRIGHT
         width, height = self._shown_size(frame.width, frame.height, aspect, sideways=orientation.swapped)
         name = frame.format.name
         target = "yuvj420p" if name.startswith("yuvj") else "yuv420p" if name.startswith(_YUV_LIKE) else "rgb24"

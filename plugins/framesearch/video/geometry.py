@@ -90,7 +90,7 @@ class Geometry:
     @staticmethod
     def _ask_of(width: int, height: int, pixels: str) -> Graph:
         graph = Graph()
-        graph.threads = 1
+        graph.threads = 1  # by default as many as cores, which the decoder's need
         source = graph.add_buffer(width=width, height=height, format=VideoFormat(pixels), time_base=_ANY_TIME_BASE)
         patch = graph.add("crop", f"{_PIXEL}:{_PIXEL}:0:0")
         square = graph.add("scale", f"w=clip(round({_WIDE}*sar)\\,16\\,65536):h=1:eval=frame:flags=neighbor")
