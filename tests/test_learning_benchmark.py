@@ -18,7 +18,8 @@ from framesearch.encoder import Encoder
 from framesearch.errors import NotEnoughFrames
 from framesearch.settings import Settings
 from framesearch.storage import open_storage
-from training import fit, judge
+from training.fitting import fit
+from training.gate import encoder_exam
 
 SHORT = ["--family", "convolutional", "--minutes", ".002,.001", "--days", "2", "--day-minutes", ".001"]
 LATE = ["--late", "harbour", "--late-minutes", ".002", "--copies", "harbour,harbour-again", "--whole", "12"]
@@ -101,7 +102,7 @@ def test_a_copy_of_the_film_is_the_right_film_though_not_the_right_moment(tmp_pa
     for name, seed in (("film", 1), ("other", 2), ("copy", 1)):
         store_video(catalogue, storage, name, seed=seed)
     encoder = Encoder(write_thumbnail_encoder(tmp_path / "encoder.onnx", cells=16))
-    exam = judge.examine(judge.plan_exam(catalogue, storage, 4), storage, [encoder])
+    exam = encoder_exam.examine(encoder_exam.plan_exam(catalogue, storage, 4), storage, [encoder])
     apart = judging.alone(exam, [0, 1, 2])[0]
     together = judging.alone(exam, [video_id == "other" for video_id in exam.video_ids])[0]
     assert len(exam.probes) == 4

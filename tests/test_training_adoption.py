@@ -1,4 +1,4 @@
-"""training.adoption: an imported encoder sits the same exam as every challenger, and any version can sit it again."""
+"""An imported encoder sits the same exam as every challenger, and any version can sit it again."""
 
 import json
 from pathlib import Path
@@ -18,9 +18,10 @@ from framesearch.errors import ChallengerNotBetter, EncoderInvalid, NoModelVersi
 from framesearch.registry import MODEL, Registry
 from framesearch.settings import Settings, settings
 from framesearch.storage import open_storage
-from training import adoption, judge
-from training.adoption import Origin
-from training.external import Reading
+from training.gate import encoder_exam
+from training.onnx_import.interface import Reading
+from training.runs import import_encoder
+from training.runs.import_encoder import Origin
 
 READING = Reading(preprocessing="unit")
 
@@ -37,13 +38,13 @@ def descriptor(tmp_path: Path) -> Path:
 
 
 def judged_again(footage: Settings, version: str) -> dict:
-    plan = judge.plan_exam(open_catalogue(footage), open_storage(footage))
-    return adoption.judge_version(footage, plan, version)
+    plan = encoder_exam.plan_exam(open_catalogue(footage), open_storage(footage))
+    return import_encoder.judge_version(footage, plan, version)
 
 
 def test_an_import_is_a_run_and_a_version_that_say_where_it_is_from(footage, fresh_registry, descriptor):
     origin = Origin("grid", source="https://example.org/grid", licence="MIT", description="Means of colours.")
-    outcome = adoption.import_encoder(footage, descriptor, origin, READING)
+    outcome = import_encoder.import_encoder(footage, descriptor, origin, READING)
     known = fresh_registry.version(outcome["model_version"])
     assert known.imported and known.family == "grid" and known.run_id == outcome["run_id"]
     assert (known.source, known.licence, known.preprocessing) == ("https://example.org/grid", "MIT", "unit")
@@ -58,7 +59,7 @@ def test_an_import_is_a_run_and_a_version_that_say_where_it_is_from(footage, fre
 
 
 def test_the_version_serves_like_any_other(footage, fresh_registry, descriptor):
-    version = adoption.import_encoder(footage, descriptor, Origin("grid"), READING)["model_version"]
+    version = import_encoder.import_encoder(footage, descriptor, Origin("grid"), READING)["model_version"]
     encoder = Encoder(fresh_registry.encoder_file(version))
     assert encoder.digest == fresh_registry.version(version).encoder_sha256
     import mlflow
@@ -74,11 +75,13 @@ def test_the_version_serves_like_any_other(footage, fresh_registry, descriptor):
 
 
 def test_the_first_import_is_better_than_nothing_and_a_worse_one_is_not(footage, fresh_registry, descriptor, tmp_path):
-    sharp = adoption.import_encoder(footage, write_thumbnail_encoder(tmp_path / "t.onnx"), Origin("sharp"), Reading())
+    sharp = import_encoder.import_encoder(
+        footage, write_thumbnail_encoder(tmp_path / "t.onnx"), Origin("sharp"), Reading()
+    )
     assert sharp["better"] and "first version" in sharp["reason"]
     fresh_registry.promote(sharp["model_version"], sharp["reason"])
     blind = write_thumbnail_encoder(tmp_path / "b.onnx", cells=2)
-    worse = adoption.import_encoder(footage, blind, Origin("blind"), Reading())
+    worse = import_encoder.import_encoder(footage, blind, Origin("blind"), Reading())
     assert not worse["better"] and "not better beyond noise" in worse["reason"]
     assert worse["metrics"]["champion/r1"] == pytest.approx(sharp["metrics"]["r1"])
     with pytest.raises(ChallengerNotBetter, match="not better beyond noise"):
@@ -87,7 +90,7 @@ def test_the_first_import_is_better_than_nothing_and_a_worse_one_is_not(footage,
 
 def test_without_frames_it_waits_to_be_judged(fresh_registry, descriptor):
     home = Settings(home=fresh_registry.home)
-    outcome = adoption.import_encoder(home, descriptor, Origin("grid"), READING)
+    outcome = import_encoder.import_encoder(home, descriptor, Origin("grid"), READING)
     assert not outcome["better"] and outcome["reason"].startswith("not judged yet: no usable probe frame")
     with pytest.raises(ChallengerNotBetter, match="not judged yet"):
         fresh_registry.promote(outcome["model_version"], "hope")
@@ -103,7 +106,7 @@ def test_a_version_that_was_judged_against_another_champion_is_judged_again(foot
     old = register_version(fresh_registry)
     fresh_registry.promote(old, "first", force=True)
     blind = write_thumbnail_encoder(tmp_path / "b.onnx", cells=2)
-    blind_version = adoption.import_encoder(footage, blind, Origin("blind"), Reading())["model_version"]
+    blind_version = import_encoder.import_encoder(footage, blind, Origin("blind"), Reading())["model_version"]
     fresh_registry.promote(blind_version, "by hand", force=True)
     outcome = judged_again(footage, old)
     assert outcome["better"] and f"with champion version {blind_version}" in outcome["reason"]
@@ -127,7 +130,7 @@ def test_what_can_not_be_imported_leaves_neither_run_nor_version(footage, fresh_
         (descriptor, "Über/../x", "can't be called"),
     ):
         with pytest.raises(EncoderInvalid, match=match):
-            adoption.import_encoder(footage, file, Origin(name), READING)
+            import_encoder.import_encoder(footage, file, Origin(name), READING)
     assert fresh_registry.versions() == []
     assert fresh_registry.client.get_experiment_by_name("frame-encoder") is None
     with pytest.raises(NoModelVersion, match="no version 9"):

@@ -1,4 +1,4 @@
-"""training.applications: networks of keras.applications as families, with the contract and the weights' trouble."""
+"""Networks of keras.applications as families, with the contract and the weights' trouble."""
 
 import os
 import subprocess
@@ -10,10 +10,10 @@ from training_fixtures import free_port
 
 from framesearch.errors import WeightsUnavailable
 from framesearch.settings import ENCODER_FAMILIES
-from training import applications
-from training.families import families, family_named
+from training.families import imagenet
+from training.families.known import families, family_named
 
-NAMES = list(applications.NETWORKS)
+NAMES = list(imagenet.NETWORKS)
 
 
 def test_the_settings_name_exactly_the_families_there_are():
@@ -22,7 +22,7 @@ def test_the_settings_name_exactly_the_families_there_are():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_frozen_network_gives_unit_vectors_and_pictures_and_only_its_decoder_learns(name):
-    model = applications.build(name, tuned=False, weights=None)
+    model = imagenet.build(name, tuned=False, weights=None)
     family = family_named(name)
     pictures = np.random.default_rng(0).integers(0, 256, (2, family.height, family.width, 3), dtype=np.uint8)
     pictures[0] = 0
@@ -37,7 +37,7 @@ def test_a_frozen_network_gives_unit_vectors_and_pictures_and_only_its_decoder_l
 def test_a_tuned_network_keeps_its_stem_and_its_normalisation(name):
     import keras
 
-    model = applications.build(name, tuned=True, weights=None)
+    model = imagenet.build(name, tuned=True, weights=None)
     encoder = model.get_layer("encoder")
     (backbone,) = [layer for layer in encoder.layers if isinstance(layer, keras.Model)]
     first, last = backbone.layers[2], backbone.get_layer(index=-2)
@@ -51,9 +51,9 @@ def test_a_tuned_network_keeps_its_stem_and_its_normalisation(name):
 
 
 def test_it_ships_as_onnx_and_loads_without_our_code(tmp_path):
-    from training.export import check_parity, export_encoder
+    from training.fitting.export import check_parity, export_encoder
 
-    model = applications.build("mobilenet_v3_small", tuned=True, weights=None)
+    model = imagenet.build("mobilenet_v3_small", tuned=True, weights=None)
     pictures = np.random.default_rng(0).integers(0, 256, (4, 128, 128, 3), dtype=np.uint8)
     export_encoder(model, tmp_path / "encoder.onnx")
     assert check_parity(model, tmp_path / "encoder.onnx", pictures).difference < 1e-5
@@ -73,7 +73,7 @@ def test_a_tuned_network_learns_by_the_contrastive_loss():
     import tensorflow as tf
 
     family = family_named("mobilenet_v3_small_tuned")
-    model = applications.build("mobilenet_v3_small", tuned=True, weights=None)
+    model = imagenet.build("mobilenet_v3_small", tuned=True, weights=None)
     pictures = np.random.default_rng(0).integers(0, 256, (6, 128, 128, 3), dtype=np.uint8)
     with tf.GradientTape() as tape:
         losses = family.losses(model, tf.constant(pictures), tf.constant(pictures), None, True)
@@ -89,7 +89,7 @@ def test_weights_that_can_not_be_fetched_are_told_with_the_next_step(tmp_path):
     environment = {name: value for name, value in environment.items() if name.lower() != "no_proxy"}
     code = (
         "from framesearch.errors import WeightsUnavailable\n"
-        "from training.families import family_named\n"
+        "from training.families.contract import family_named\n"
         "for name in ('resnet50', 'mobilenet_v3_small_tuned'):\n"
         "    try: family_named(name).build()\n"
         "    except WeightsUnavailable as error: print(error)\n"
@@ -104,4 +104,4 @@ def test_weights_that_can_not_be_fetched_are_told_with_the_next_step(tmp_path):
 def test_a_damaged_file_of_weights_is_told_the_same_way(tmp_path):
     (tmp_path / "vgg16.weights.h5").write_bytes(b"half a download")
     with pytest.raises(WeightsUnavailable, match="weights of mobilenet_v2 can't be had"):
-        applications.build("mobilenet_v2", tuned=False, weights=str(tmp_path / "vgg16.weights.h5"))
+        imagenet.build("mobilenet_v2", tuned=False, weights=str(tmp_path / "vgg16.weights.h5"))

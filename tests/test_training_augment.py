@@ -1,4 +1,4 @@
-"""training.augment: the views that are learned from."""
+"""training.fitting.augment: the views that are learned from."""
 
 import inspect
 
@@ -7,7 +7,7 @@ from stored_frames import picture
 
 from framesearch.images import distortions
 from framesearch.images.pixels import resize
-from training import augment
+from training.fitting import augment
 
 
 def test_a_view_is_a_picture_of_the_encoders_size_and_the_seed_fixes_it():

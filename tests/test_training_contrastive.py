@@ -1,4 +1,4 @@
-"""training.contrastive: several views of a frame, each of which must embed like that frame."""
+"""training.families.contrastive: several views of a frame, each of which must embed like that frame."""
 
 import keras
 import numpy as np
@@ -8,8 +8,9 @@ from training_fixtures import stored_home
 
 from framesearch.catalogue import open_catalogue
 from framesearch.storage import open_storage
-from training import contrastive, dataset, fit
-from training.families import family_named
+from training.families import contrastive
+from training.families.known import family_named
+from training.fitting import dataset, fit
 
 FAMILY = family_named("contrastive")
 FRAMES = 12

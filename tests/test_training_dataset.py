@@ -1,4 +1,4 @@
-"""training.dataset: which frames are learned from, and how they are split."""
+"""training.fitting.dataset: which frames are learned from, and how they are split."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from framesearch.errors import NotEnoughFrames
 from framesearch.records import FrameRole
 from framesearch.settings import Settings
 from framesearch.storage import open_storage
-from training import dataset
+from training.fitting import dataset
 
 
 def load(settings: Settings, *, max_frames: int = 6000, seed: int = 1) -> dataset.Dataset:

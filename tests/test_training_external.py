@@ -1,4 +1,4 @@
-"""training.external: any ONNX descriptor becomes an encoder that keeps the contract, or it is said why not."""
+"""Any ONNX descriptor becomes an encoder that keeps the contract, or it is said why not."""
 
 import multiprocessing
 import os
@@ -14,9 +14,10 @@ from thumbnail_encoder import write_thumbnail_encoder
 
 from framesearch.encoder import Encoder
 from framesearch.errors import EncoderInvalid
-from training import onnx_reading
-from training.confinement import Step, confined
-from training.external import Reading, wrap
+from training.onnx_import import interface
+from training.onnx_import.convert import wrap
+from training.onnx_import.interface import Reading
+from training.onnx_import.sandbox import Step, confined
 
 IMAGENET = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 
@@ -186,7 +187,7 @@ class TestRefused:
             self.refused(tmp_path / "d.onnx", "is no ONNX model")
 
     def test_what_is_too_large(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(onnx_reading, "MAX_BYTES", 100)
+        monkeypatch.setattr(interface, "MAX_BYTES", 100)
         self.refused(write_descriptor(tmp_path / "d.onnx"), "at most 0 are taken")
 
     def test_what_keeps_weights_in_other_files(self, tmp_path):

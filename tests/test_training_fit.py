@@ -1,4 +1,4 @@
-"""training.fit: how long a training lasts, on a machine that has time and on one that has none."""
+"""training.fitting.fit: how long a training lasts, on a machine that has time and on one that has none."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,8 +9,9 @@ from training_fixtures import stored_home
 
 from framesearch.catalogue import open_catalogue
 from framesearch.storage import open_storage
-from training import dataset, fit
-from training.families import Family, family_named
+from training.families.contract import Family
+from training.families.known import family_named
+from training.fitting import dataset, fit
 
 
 @pytest.fixture(scope="module")

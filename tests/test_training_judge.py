@@ -1,4 +1,4 @@
-"""training.judge: the same queries for everybody, and when a difference is one."""
+"""training.gate.encoder_exam: the same queries for everybody, and when a difference is one."""
 
 from pathlib import Path
 
@@ -14,13 +14,13 @@ from framesearch.errors import NotEnoughFrames
 from framesearch.images.distortions import DISTORTIONS
 from framesearch.settings import Settings
 from framesearch.storage import open_storage
-from training import judge
+from training.gate import encoder_exam
 
 
-def exam_of(settings: Settings, *encoders: Path) -> judge.Exam:
+def exam_of(settings: Settings, *encoders: Path) -> encoder_exam.Exam:
     storage = open_storage(settings)
-    plan = judge.plan_exam(open_catalogue(settings), storage)
-    return judge.examine(plan, storage, [Encoder(encoder) for encoder in encoders])
+    plan = encoder_exam.plan_exam(open_catalogue(settings), storage)
+    return encoder_exam.examine(plan, storage, [Encoder(encoder) for encoder in encoders])
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def test_every_probe_frame_is_asked_under_every_transform_of_every_encoder(foota
     assert len(exam.video) == 6 * 48
     assert exam.query_embeddings[0].shape == (48 * len(DISTORTIONS), 768)
     assert exam.query_embeddings[1].shape == (48 * len(DISTORTIONS), 12)
-    marks = judge.mark(exam, 0)
+    marks = encoder_exam.mark(exam, 0)
     assert marks.right.shape == (48, 21)
     assert {f"r1/{name}" for name in DISTORTIONS} <= set(marks.metrics)
 
@@ -53,17 +53,17 @@ def test_every_probe_frame_is_asked_under_every_transform_of_every_encoder(foota
 def test_the_same_catalogue_gives_the_same_queries_today_and_tomorrow(footage, sharp):
     one, other = exam_of(footage, sharp), exam_of(footage, sharp)
     assert np.array_equal(one.query_embeddings[0], other.query_embeddings[0])
-    assert np.array_equal(judge.mark(one, 0).right, judge.mark(other, 0).right)
+    assert np.array_equal(encoder_exam.mark(one, 0).right, encoder_exam.mark(other, 0).right)
 
 
 def test_an_encoder_that_sees_more_is_better_beyond_noise_and_not_the_other_way_round(footage, sharp, blind):
     exam = exam_of(footage, sharp, blind)
-    seeing, unseeing = judge.mark(exam, 0), judge.mark(exam, 1)
+    seeing, unseeing = encoder_exam.mark(exam, 0), encoder_exam.mark(exam, 1)
     assert seeing.metrics["r1/none"] > 0.9
     assert seeing.metrics["r1"] > unseeing.metrics["r1"]
     assert seeing.metrics["micro_ap"] > unseeing.metrics["micro_ap"]
     better, worse = (
-        judge.compare(one.right, other.right, 0.95) for one, other in ((seeing, unseeing), (unseeing, seeing))
+        encoder_exam.compare(one.right, other.right, 0.95) for one, other in ((seeing, unseeing), (unseeing, seeing))
     )
     assert 0 < better.low < better.difference < better.high
     assert worse.low < worse.difference < worse.high < 0
@@ -71,28 +71,28 @@ def test_an_encoder_that_sees_more_is_better_beyond_noise_and_not_the_other_way_
 
 def test_an_encoder_is_not_better_than_itself(footage, sharp):
     exam = exam_of(footage, sharp, sharp)
-    compared = judge.compare(judge.mark(exam, 0).right, judge.mark(exam, 1).right, 0.95)
+    compared = encoder_exam.compare(encoder_exam.mark(exam, 0).right, encoder_exam.mark(exam, 1).right, 0.95)
     assert (compared.difference, compared.low, compared.high) == (0, 0, 0)
 
 
 def test_a_lucky_handful_of_queries_is_no_proof(footage, sharp):
-    marks = judge.mark(exam_of(footage, sharp), 0)
+    marks = encoder_exam.mark(exam_of(footage, sharp), 0)
     luckier = marks.right.copy()
     wrong = np.argwhere(~luckier)[:2]
     luckier[tuple(wrong.T)] = True
-    assert judge.compare(luckier[:4], marks.right[:4], 0.95).low <= 0
+    assert encoder_exam.compare(luckier[:4], marks.right[:4], 0.95).low <= 0
 
 
 def test_in_a_still_scene_any_second_is_right_but_only_its_own_strictly(tmp_path, sharp):
     settings = stored_home(tmp_path, videos=1)
     store_video(open_catalogue(settings), open_storage(settings), "still", seed=7, seconds=6, still=True)
-    marks = judge.mark(exam_of(settings, sharp), 0)
+    marks = encoder_exam.mark(exam_of(settings, sharp), 0)
     assert marks.metrics["r1/none"] == 1.0
     assert marks.metrics["r1_strict"] <= marks.metrics["r1"]
 
 
 def test_a_long_video_is_not_all_that_counts(tmp_path, sharp, monkeypatch):
-    monkeypatch.setattr(judge, "MAX_PROBES", 8)
+    monkeypatch.setattr(encoder_exam, "MAX_PROBES", 8)
     settings = stored_home(tmp_path, videos=3, seconds=9)
     store_video(open_catalogue(settings), open_storage(settings), "long", seed=8, seconds=300)
     exam = exam_of(settings, sharp)
@@ -102,7 +102,7 @@ def test_a_long_video_is_not_all_that_counts(tmp_path, sharp, monkeypatch):
 
 
 def test_a_huge_catalogue_is_judged_on_whole_videos_drawn_from_it(tmp_path, sharp, monkeypatch):
-    monkeypatch.setattr(judge, "MAX_GALLERY", 60)
+    monkeypatch.setattr(encoder_exam, "MAX_GALLERY", 60)
     exam = exam_of(stored_home(tmp_path, videos=5), sharp)
     assert len(exam.video) == 48
     assert len(exam.video_ids) == 2
@@ -111,7 +111,7 @@ def test_a_huge_catalogue_is_judged_on_whole_videos_drawn_from_it(tmp_path, shar
 def test_without_a_probe_frame_nothing_can_be_judged(tmp_path):
     settings = stored_home(tmp_path, videos=2, seconds=2)  # too short for a probe frame
     with pytest.raises(NotEnoughFrames, match="FRAMESEARCH_PROBE_SHARE"):
-        judge.plan_exam(open_catalogue(settings), open_storage(settings))
+        encoder_exam.plan_exam(open_catalogue(settings), open_storage(settings))
 
 
 def test_a_damaged_video_costs_the_others_nothing(tmp_path, sharp):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.precision import pooled_precision
+from training.gate.precision import pooled_precision
 
 
 def test_precision_is_pooled_over_all_queries_with_wrong_ones_first_among_ties():

@@ -1,4 +1,4 @@
-"""training.runs, families, fit and export: what a real training leaves in MLflow, and what was learned."""
+"""training.runs.train, families, fit and export: what a real training leaves in MLflow, and what was learned."""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ from framesearch.encoder import Encoder
 from framesearch.images.pixels import resize
 from framesearch.registry import MODEL, Registry
 from framesearch.trainer import train
-from training import augment
+from training.fitting import augment
 
 TRANSFORMS = 21
 
@@ -129,37 +129,37 @@ def test_a_challenger_is_judged_against_the_champion_on_the_same_queries(trained
 def test_training_goes_on_from_a_champion_of_the_same_family(trained, registry):
     import mlflow
 
-    from training import runs
-    from training.families import family_named
+    from training.families.known import family_named
+    from training.runs import train
 
     mlflow.set_tracking_uri(registry.uri)
     mlflow.set_registry_uri(registry.uri)
     champion = registry.version(trained.outcome.model_version)
     family = family_named("contrastive")
     model = family.build()
-    assert runs._start_from(runs._predecessor(champion, family, registry), model, registry) == champion.version
+    assert train._start_from(train._predecessor(champion, family, registry), model, registry) == champion.version
     pictures = np.stack([resize(picture(0, time_s), 96, 96) for time_s in (1.0, 4.0)])
     embedded = Encoder(registry.encoder_file(champion.version)).embed(list(pictures))
     assert np.abs(np.asarray(model(pictures, training=False)["embedding"]) - embedded).max() < 1e-4
 
-    assert runs._start_from(champion, family_named("convolutional").build(), registry) is None  # other shapes
-    assert runs._start_from(None, family.build(), registry) is None
+    assert train._start_from(champion, family_named("convolutional").build(), registry) is None  # other shapes
+    assert train._start_from(None, family.build(), registry) is None
 
 
 def test_under_a_champion_of_another_family_training_goes_on_from_the_newest_of_its_own(trained, registry):
-    from training import runs
-    from training.families import family_named
+    from training.families.known import family_named
+    from training.runs import train
 
     known = registry.version(trained.outcome.model_version)
     imported = replace(known, version="99", family="sscd", imported=True)
     newest = next(one for one in registry.versions() if one.family == "contrastive")
-    assert runs._predecessor(imported, family_named("contrastive"), registry) == newest
-    assert runs._predecessor(imported, family_named("resnet50"), registry) is None
+    assert train._predecessor(imported, family_named("contrastive"), registry) == newest
+    assert train._predecessor(imported, family_named("resnet50"), registry) is None
 
 
 def test_every_family_keeps_the_contract_and_ships_what_was_trained(tmp_path):
-    from training.export import check_parity, export_encoder
-    from training.families import family_named
+    from training.families.known import family_named
+    from training.fitting.export import check_parity, export_encoder
 
     rng = np.random.default_rng(0)
     for name in ("contrastive", "convolutional"):
@@ -178,8 +178,8 @@ def test_every_family_keeps_the_contract_and_ships_what_was_trained(tmp_path):
 def test_the_same_encoder_is_the_same_file_whatever_its_parts_were_called_and_in_which_order(tmp_path):
     import onnx
 
-    from training.export import export_encoder, put_in_order
-    from training.families import family_named
+    from training.families.known import family_named
+    from training.fitting.export import export_encoder, put_in_order
 
     export_encoder(family_named("convolutional").build(), tmp_path / "encoder.onnx")
     written = (tmp_path / "encoder.onnx").read_bytes()
@@ -201,8 +201,8 @@ def test_the_same_encoder_is_the_same_file_whatever_its_parts_were_called_and_in
 
 
 def test_an_encoder_that_is_not_the_trained_one_is_found_out(tmp_path):
-    from training.export import ParityBroken, check_parity, export_encoder
-    from training.families import family_named
+    from training.families.known import family_named
+    from training.fitting.export import ParityBroken, check_parity, export_encoder
 
     family = family_named("convolutional")
     export_encoder(family.build(), tmp_path / "other.onnx")
@@ -212,7 +212,7 @@ def test_an_encoder_that_is_not_the_trained_one_is_found_out(tmp_path):
 
 
 def test_a_family_that_does_not_exist_is_told_with_those_that_do():
-    from training.families import family_named
+    from training.families.known import family_named
 
     with pytest.raises(ValueError, match="contrastive, convolutional, vgg16"):
         family_named("transformer")

@@ -1,4 +1,4 @@
-"""training.teacher: what a registered encoder says of the frames, and how it is learned from."""
+"""training.fitting.teacher: what a registered encoder says of the frames, and how it is learned from."""
 
 import numpy as np
 import pytest
@@ -7,8 +7,9 @@ from training_fixtures import register_version, stored_home
 
 from framesearch.errors import InvalidSetting, NoModelVersion
 from framesearch.storage import open_storage
-from training import contrastive, dataset, teacher
-from training.families import family_named
+from training.families import contrastive
+from training.families.known import family_named
+from training.fitting import dataset, teacher
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from framesearch.encoder import Encoder
 from framesearch.images.distortions import DISTORTIONS
 from framesearch.registry import ModelVersion
 from framesearch.storage import open_storage
-from training import judge
-from training.verdict import Sat, Verdict, decide
-from training.whole import WholeMarks, search_with
+from training.gate import encoder_exam
+from training.gate.search_exam import SearchMarks, search_with
+from training.gate.verdict import ExamResult, Verdict, decide
 
 KINDS = len(DISTORTIONS)
 CHAMPION = ModelVersion(version="3", run_id="r", run_url=None, family="x", metrics={})
@@ -24,13 +24,13 @@ MORE = BASE | (RNG.random(BASE.shape) < 0.2)
 FEWER = BASE & (RNG.random(BASE.shape) < 0.8)
 
 
-def sat(alone: np.ndarray, whole: np.ndarray) -> Sat:
+def sat(alone: np.ndarray, whole: np.ndarray) -> ExamResult:
     metrics = {"r1": float(alone.mean()), "r1/none": float(alone[:, 0].mean())}
-    marks = judge.Marks(alone, np.zeros((alone.size, 5), int), metrics)
-    return Sat(marks, WholeMarks(whole, {"search/r1": float(whole.mean())}))
+    marks = encoder_exam.Marks(alone, np.zeros((alone.size, 5), int), metrics)
+    return ExamResult(marks, SearchMarks(whole, {"search/r1": float(whole.mean())}))
 
 
-def verdict(challenger: Sat, champion: Sat | None) -> Verdict:
+def verdict(challenger: ExamResult, champion: ExamResult | None) -> Verdict:
     return decide(challenger, CHAMPION if champion else None, champion, 0.95)[0]
 
 
@@ -65,8 +65,8 @@ def exam(tmp_path_factory: pytest.TempPathFactory):
     settings = stored_home(folder, videos=3)
     storage = open_storage(settings)
     encoder = Encoder(write_thumbnail_encoder(folder / "encoder.onnx"))
-    plan = judge.plan_exam(open_catalogue(settings), storage)
-    return judge.examine(plan, storage, [encoder]), storage, encoder
+    plan = encoder_exam.plan_exam(open_catalogue(settings), storage)
+    return encoder_exam.examine(plan, storage, [encoder]), storage, encoder
 
 
 def test_the_whole_search_is_asked_as_the_page_would(exam) -> None:
@@ -89,8 +89,8 @@ def test_a_video_without_features_is_judged_by_its_embeddings(tmp_path) -> None:
     storage = open_storage(settings)
     store_video(open_catalogue(settings), storage, "damaged", seed=9)
     encoder = Encoder(write_thumbnail_encoder(tmp_path / "encoder.onnx"))
-    plan = judge.plan_exam(open_catalogue(settings), storage)
-    examined = judge.examine(plan, storage, [encoder])
+    plan = encoder_exam.plan_exam(open_catalogue(settings), storage)
+    examined = encoder_exam.examine(plan, storage, [encoder])
     (tmp_path / "junk").write_bytes(b"junk")
     storage.create(layout.features("damaged"), tmp_path / "junk")
     (marks,) = search_with(examined, storage, [encoder], 60)

@@ -22,7 +22,8 @@ from framesearch.privacy import close_to_others
 from framesearch.registry import Registry, is_unreachable
 from framesearch.settings import Settings, settings
 from framesearch.storage import open_storage
-from training import dataset, judge
+from training.fitting import dataset
+from training.gate import encoder_exam
 
 NOT_ENOUGH_FRAMES, REGISTRY_UNREACHABLE = 3, 4
 GRACE_S = 30.0  # from being told to stop to being stopped
@@ -38,7 +39,8 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stdout)
     for chatty in ("alembic", "faiss", "mlflow", "matplotlib"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    # It tells of optimisations that it could not do, with a stack trace; what it makes is measured, see `export`.
+    # It tells of optimisations that it could not do, with a stack trace; what it makes is measured, see
+    # `fitting.export`.
     logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
     warnings.simplefilter("ignore")  # all of them between packages that we can't change; the tests show ours
     if given.parent:
@@ -64,8 +66,8 @@ def _arguments() -> argparse.Namespace:
     fitting.add_argument("--forced", action="store_true", help="noted on the run: somebody asked for it")
     importing = commands.add_parser("import", parents=[common], help="register an external encoder as a version")
     importing.add_argument("file", type=Path)
-    importing.add_argument("--origin", type=json.loads, required=True, help="`adoption.Origin`, as JSON")
-    importing.add_argument("--reading", type=json.loads, default={}, help="`external.Reading`, as JSON")
+    importing.add_argument("--origin", type=json.loads, required=True, help="`import_encoder.Origin`, as JSON")
+    importing.add_argument("--reading", type=json.loads, default={}, help="`onnx_import.interface.Reading`, as JSON")
     judging = commands.add_parser("judge", parents=[common], help="judge a version against the champion again")
     judging.add_argument("version")
     return parser.parse_args()
@@ -85,10 +87,10 @@ def _done(given: argparse.Namespace) -> tuple[int, dict[str, Any]]:
         os.environ.update(patience)
         if given.command == "import":
             return 0, _import(given, chosen)
-        plan = judge.plan_exam(open_catalogue(chosen), open_storage(chosen))
-        from training import adoption
+        plan = encoder_exam.plan_exam(open_catalogue(chosen), open_storage(chosen))
+        from training.runs import import_encoder
 
-        return 0, adoption.judge_version(chosen, plan, given.version)
+        return 0, import_encoder.judge_version(chosen, plan, given.version)
     except NotEnoughFrames as error:
         return NOT_ENOUGH_FRAMES, {"error": "NotEnoughFrames", "message": str(error)}
     except RegistryUnreachable as error:
@@ -111,12 +113,12 @@ def _done(given: argparse.Namespace) -> tuple[int, dict[str, Any]]:
 def _fit(given: argparse.Namespace, chosen: Settings, patience: dict[str, str]) -> dict[str, Any]:
     # What can go wrong soon goes wrong before TensorFlow takes its seconds, and the training its minutes.
     catalogue, storage = open_catalogue(chosen), open_storage(chosen)
-    surveyed, plan = dataset.survey(catalogue, storage), judge.plan_exam(catalogue, storage)
+    surveyed, plan = dataset.survey(catalogue, storage), encoder_exam.plan_exam(catalogue, storage)
     Registry(chosen).check()
     os.environ.update(patience)
-    from training import runs
+    from training.runs import train
 
-    return runs.train(
+    return train.train(
         chosen,
         surveyed,
         plan,
@@ -128,11 +130,11 @@ def _fit(given: argparse.Namespace, chosen: Settings, patience: dict[str, str]) 
 
 
 def _import(given: argparse.Namespace, chosen: Settings) -> dict[str, Any]:
-    from training import adoption
-    from training.external import Reading
+    from training.onnx_import.interface import Reading
+    from training.runs import import_encoder
 
     reading = {name: tuple(value) if isinstance(value, list) else value for name, value in given.reading.items()}
-    return adoption.import_encoder(chosen, given.file, adoption.Origin(**given.origin), Reading(**reading))
+    return import_encoder.import_encoder(chosen, given.file, import_encoder.Origin(**given.origin), Reading(**reading))
 
 
 class _Stop(KeyboardInterrupt):

@@ -20,7 +20,7 @@ from benchmarks.accuracy.gallery import Gallery
 from benchmarks.accuracy.queries import Base
 from framesearch.calibration import ON_TIME_S
 from framesearch.images.sameness import look, looks_alike
-from training.precision import PooledPrecision, pooled_precision
+from training.gate.precision import PooledPrecision, pooled_precision
 
 RANKS = 5
 RESAMPLES = 1000

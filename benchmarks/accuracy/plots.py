@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.accuracy import marking
 from benchmarks.accuracy.report import Result
-from training.precision import PRECISION
+from training.gate.precision import PRECISION
 
 _MARKS = "osD^vP*Xhd<>"
 

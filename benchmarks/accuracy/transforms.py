@@ -1,6 +1,7 @@
 """The benchmark's own 21 transforms: the kinds that framesearch's gate judges, drawn independently.
 
-Training augments with `training.augment`, the gate and the calibration distort with `framesearch.images.distortions`.
+Training augments with `training.fitting.augment`, the gate and the calibration distort with
+`framesearch.images.distortions`.
 What is judged here shares neither code nor parameters, fonts, layouts and seeds with them, so that nothing is measured
 on what it was fitted to. Each takes RGB uint8 (H, W, 3) and a generator, and gives RGB uint8 of any size.
 """

@@ -7,8 +7,8 @@ import numpy as np
 
 from framesearch.encoder import Encoder
 from framesearch.storage import Storage
-from training import judge
-from training.whole import search_with
+from training.gate import encoder_exam
+from training.gate.search_exam import search_with
 
 CONFIDENCE = 0.975  # of each end of an interval: 95 % between them
 
@@ -39,7 +39,7 @@ class Marks:
         return Marks(self.right[bases], None if self.film is None else self.film[bases])
 
 
-def alone(exam: judge.Exam, films: Sequence[int]) -> list[Marks]:
+def alone(exam: encoder_exam.Exam, films: Sequence[int]) -> list[Marks]:
     """Each encoder of the exam by itself: one vector a frame, plain query, exact search.
 
     Args:
@@ -49,14 +49,14 @@ def alone(exam: judge.Exam, films: Sequence[int]) -> list[Marks]:
     asked = film[[probe.video for probe in exam.probes]]
     told = []
     for number in range(len(exam.gallery_embeddings)):
-        marks = judge.mark(exam, number)
+        marks = encoder_exam.mark(exam, number)
         first = film[exam.video[marks.answers[:, 0]]].reshape(marks.right.shape)
         told.append(Marks(marks.right, marks.right | (first == asked[:, None])))
     return told
 
 
 def whole(
-    exam: judge.Exam, storage: Storage, encoders: dict[int, Encoder], queries: int, bases: np.ndarray
+    exam: encoder_exam.Exam, storage: Storage, encoders: dict[int, Encoder], queries: int, bases: np.ndarray
 ) -> dict[int, Marks]:
     """Some of the exam's encoders, by their numbers in it, each as a part of the whole search.
 
@@ -78,5 +78,5 @@ def share(marks: np.ndarray) -> Share:
 
 def difference(one: np.ndarray, other: np.ndarray) -> Share:
     """By how much the first exceeds the second, paired over base frames."""
-    compared = judge.compare(one, other, CONFIDENCE)
+    compared = encoder_exam.compare(one, other, CONFIDENCE)
     return Share(compared.difference, compared.low, compared.high)

@@ -16,8 +16,9 @@ from framesearch.catalogue import open_catalogue
 from framesearch.records import Video, VideoStatus
 from framesearch.settings import Settings, load_settings
 from framesearch.storage import open_storage
-from training import dataset, judge
-from training.families import family_named
+from training.families.known import family_named
+from training.fitting import dataset
+from training.gate import encoder_exam
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ def run(asked: argparse.Namespace) -> Path:
     late_ids = {videos[file].video_id for file in late}
     surveyed = dataset.survey(catalogue, storage)
     early = replace(surveyed, times_s={v: t for v, t in surveyed.times_s.items() if v not in late_ids})
-    plan = judge.plan_exam(catalogue, storage, asked.probes)
+    plan = encoder_exam.plan_exam(catalogue, storage, asked.probes)
 
     trainer = Trainer(family, storage, settings.home / "learning" / "encoders", asked.seed)
     # Trainings on the same frames together: loading them takes seconds.
@@ -58,7 +59,7 @@ def run(asked: argparse.Namespace) -> Path:
     several = list({one.digest: one for one in [*curve, *days, *pair]}.values())
     place = {one.digest: number for number, one in enumerate(several)}
     encoders = [one.encoder for one in several]
-    exam = judge.examine(plan, storage, encoders)
+    exam = encoder_exam.examine(plan, storage, encoders)
     film_of = {video.video_id: footage.film_of(file) for file, video in videos.items()}
     alone = judging.alone(exam, [film_of[video_id] for video_id in exam.video_ids])
     is_late = np.array([exam.video_ids[probe.video] in late_ids for probe in exam.probes])

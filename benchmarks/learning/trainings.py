@@ -13,9 +13,10 @@ from benchmarks.accuracy.footage import fingerprint
 from framesearch.encoder import Encoder
 from framesearch.images import pixels
 from framesearch.storage import Storage
-from training import augment, dataset, export, families, fit
-from training.families import Family
-from training.runs import WARM_PEAK
+from training.families import contract
+from training.families.contract import Family
+from training.fitting import augment, dataset, export, fit
+from training.runs.train import WARM_PEAK
 
 log = logging.getLogger(__name__)
 
@@ -116,4 +117,4 @@ def _code(family: Family) -> str:
     """A digest of the code by which an encoder is trained: another code trains another encoder."""
     own = inspect.getmodule(family.build)
     assert own is not None
-    return fingerprint(*map(inspect.getsource, (own, families, fit, dataset, augment, export, pixels)))
+    return fingerprint(*map(inspect.getsource, (own, contract, fit, dataset, augment, export, pixels)))

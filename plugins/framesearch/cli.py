@@ -30,7 +30,7 @@ JUDGED = (
     ("r1", "alone: right moment first"),
     ("video1", "right video"),
 )
-"""What is told of a champion: metrics of its judgement, see `training.judge` and `training.whole`."""
+"""Champion metrics shown by `status`; see `training.gate`."""
 
 _TITLE_WIDTH = 48  # columns that titles share: what follows a longer one is out of line
 

@@ -6,8 +6,8 @@ the cell: 32 signs of projections of what is left (Hamming embedding, Jégou, Do
 https://doi.org/10.1007/978-3-540-88682-2_24).
 
 Centres and projections are fixed and ship with the library, in `codebook.npz`, so that a frame's features are made
-once and for ever, whatever encoder is champion. `python -m training.codebook` made them, from the demo clips; centres
-of other footage, or of the very footage that is searched, were measured to find no more.
+once and for ever, whatever encoder is champion. `python -m training.retrieval.fit_codebook` made them, from the demo
+clips; centres of other footage, or of the very footage that is searched, were measured to find no more.
 """
 
 from functools import cache

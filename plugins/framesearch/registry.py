@@ -61,15 +61,15 @@ class ModelVersion:
 
     Attributes:
         run_id, run_url: of the MLflow run that trained it; the address is None without a server.
-        family: of the autoencoder, see `training.families`; the name of an imported encoder.
-        metrics: of its last judgement, see `training.judge`.
+        family: of the autoencoder, see `training.families.contract`; the name of an imported encoder.
+        metrics: of its last judgement, see `training.gate.encoder_exam`.
         verdict: `better` or `not_better` than the champion it was judged against.
         reason: of the verdict, as a sentence with figures.
         judged_against: that champion's version, None where there was none.
         catalogue_frames: how many index frames the catalogue held then.
         encoder_sha256: of its ONNX file; the same as `encoder.Encoder.digest`.
         champion: whether it carries the alias now.
-        imported: whether it came from outside, see `training.external`.
+        imported: whether it came from outside, see `training.onnx_import.convert`.
         source, licence, preprocessing: of an imported one, as whoever imported it said; else empty.
     """
 

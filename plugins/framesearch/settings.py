@@ -35,7 +35,7 @@ EncoderFamily = Literal[
     "efficientnet_v2_b0",
     "efficientnet_v2_b0_tuned",
 ]
-ENCODER_FAMILIES: tuple[str, ...] = get_args(EncoderFamily)  # what `training.families` can build
+ENCODER_FAMILIES: tuple[str, ...] = get_args(EncoderFamily)  # what `training.families.contract` can build
 
 
 def _default_home() -> Path:

@@ -67,7 +67,7 @@ class TrainingOutcome:
         run_id, run_url: of the MLflow run; the address is None without a server.
         better: whether it should be promoted; `registry.Registry.promote` does that. False where it was not judged.
         reason: of the verdict, as a sentence with figures.
-        metrics: see `training.judge`.
+        metrics: see `training.gate.encoder_exam`.
     """
 
     model_version: str
@@ -127,8 +127,8 @@ def import_encoder(
     The file is a stranger's: it is opened in the training process, not in this one.
 
     Args:
-        origin: name, source, licence, description; see `training.adoption.Origin`.
-        reading: what the graph itself does not tell, see `training.external.Reading`.
+        origin: name, source, licence, description; see `training.runs.import_encoder.Origin`.
+        reading: what the graph itself does not tell, see `training.onnx_import.interface.Reading`.
         on_line: gets every line that is said meanwhile; they are logged where None.
 
     Raises:

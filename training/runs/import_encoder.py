@@ -23,9 +23,11 @@ from framesearch.errors import EncoderInvalid, NotEnoughFrames
 from framesearch.records import VideoStatus
 from framesearch.settings import ENCODER_FAMILIES, Settings
 from framesearch.storage import open_storage
-from training import judge, tracking
-from training.external import Reading, Wrapped, wrap
-from training.verdict import Judgement, current_champion, judged
+from training.gate import encoder_exam
+from training.gate.verdict import Judgement, current_champion, judged
+from training.onnx_import.convert import Wrapped, wrap
+from training.onnx_import.interface import Reading
+from training.runs import tracking
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +75,7 @@ def import_encoder(settings: Settings, file: Path, origin: Origin, reading: Read
             champion = current_champion(registry)
             judgement, reason = None, ""
             try:
-                plan = judge.plan_exam(open_catalogue(settings), storage)
+                plan = encoder_exam.plan_exam(open_catalogue(settings), storage)
                 judgement = judged(wrapped.encoder, champion, registry, plan, storage, settings)
                 reason = judgement.verdict.reason
             except NotEnoughFrames as error:
@@ -108,7 +110,7 @@ def import_encoder(settings: Settings, file: Path, origin: Origin, reading: Read
     }
 
 
-def judge_version(settings: Settings, plan: judge.Plan, version: str) -> dict[str, Any]:
+def judge_version(settings: Settings, plan: encoder_exam.Plan, version: str) -> dict[str, Any]:
     """Judge a registered version against today's champion on today's frames; its verdict is the new one from then on.
 
     The champion itself is measured alone, and keeps the verdict that it became champion by.

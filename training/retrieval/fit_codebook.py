@@ -1,4 +1,4 @@
-"""`python -m training.codebook VIDEO...`: make the library's codebook of local features anew, from any footage.
+"""`python -m training.retrieval.fit_codebook VIDEO...`: fit the codebook of local features to any footage.
 
 The one that ships was made from the four demo clips (see `embedded_stack.demo_feed`). Features stored with one codebook
 mean nothing to another: who replaces the file must delete `features/` in the storage and rebuild the index.

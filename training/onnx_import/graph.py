@@ -1,4 +1,4 @@
-"""Writing an encoder around a stranger's ONNX graph, which stays as it is. See `external`."""
+"""Writing an encoder around a stranger's ONNX graph, which stays as it is. See `convert`."""
 
 import itertools
 import logging
@@ -13,8 +13,8 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_h
 
 from framesearch.encoder import Encoder
 from framesearch.errors import EncoderInvalid
-from training.confinement import Step
-from training.onnx_reading import Input, first_line, nodes_of, opset, quiet, tensors_of
+from training.onnx_import.interface import Input, first_line, nodes_of, opset, quiet, tensors_of
+from training.onnx_import.sandbox import Step
 
 log = logging.getLogger(__name__)
 

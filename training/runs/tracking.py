@@ -13,8 +13,8 @@ from framesearch.orphans import end_orphans, this_process
 from framesearch.registry import Registry
 from framesearch.settings import CHECKOUT, Settings
 from framesearch.storage import Storage
-from training import pictures
-from training.verdict import Judgement
+from training.gate.verdict import Judgement
+from training.runs import figures
 
 log = logging.getLogger(__name__)
 
@@ -57,9 +57,9 @@ def log_judgement(judgement: Judgement, storage: Storage) -> None:
     """The pictures of a judgement, for the run that is under way."""
     champion = judgement.champion
     called = f"champion, version {champion.version}" if champion else ""
-    recall = pictures.recall_by_transform(judgement.marks, judgement.champion_marks, called)
+    recall = figures.recall_by_transform(judgement.marks, judgement.champion_marks, called)
     mlflow.log_figure(recall, "pictures/recall_by_transform.png")
-    mlflow.log_figure(pictures.answer_sheet(judgement.exam, judgement.marks, storage), "pictures/answers.png")
+    mlflow.log_figure(figures.answer_sheet(judgement.exam, judgement.marks, storage), "pictures/answers.png")
 
 
 def _git_commit() -> dict[str, str]:

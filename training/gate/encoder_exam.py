@@ -27,7 +27,7 @@ from framesearch.images.sameness import look, looks_alike
 from framesearch.records import FrameRole, VideoStatus
 from framesearch.storage import Storage
 from framesearch.tables import read_frame_times, read_frames, read_frames_at
-from training.precision import pooled_precision
+from training.gate.precision import pooled_precision
 
 log = logging.getLogger(__name__)
 

@@ -1,11 +1,11 @@
-"""The families of autoencoders, under one contract.
+"""The contract of a family of autoencoders.
 
 A family builds a Keras model from uint8 RGB pictures (N, height, width, 3), scaling inside, to
 
     {"embedding": float32 (N, D), unit norm, "reconstruction": float32 (N, 64, 64, 3), 0 to 1}
 
 made of stock Keras layers only, so that anyone can load it without this code, and says what to minimise. Whatever
-keeps this contract can be fitted, judged, registered and become champion: add a module and name it in `FAMILIES`.
+keeps this contract can be fitted, judged, registered and become champion: add a module here and list it in `known`.
 """
 
 from collections.abc import Callable
@@ -53,26 +53,6 @@ class Family:
     clip: float | None
     teachable: bool = False
     views: int = 1
-
-
-def families() -> dict[str, Family]:
-    """All families, by name."""
-    from training import applications, contrastive, convolutional
-
-    known = (contrastive.FAMILY, convolutional.FAMILY, *applications.FAMILIES)
-    return {family.name: family for family in known}
-
-
-def family_named(name: str) -> Family:
-    """The family of this name.
-
-    Raises:
-        ValueError: there is none; the message lists those there are.
-    """
-    known = families()
-    if name not in known:
-        raise ValueError(f"no family of autoencoders is called {name!r}: choose from {', '.join(known)}")
-    return known[name]
 
 
 def encoder_of(autoencoder: keras.Model) -> keras.Model:

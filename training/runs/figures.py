@@ -12,7 +12,7 @@ from framesearch.images.distortions import DISTORTIONS
 from framesearch.images.pixels import decode_jpeg
 from framesearch.storage import Storage
 from framesearch.tables import read_frames_at
-from training.judge import Exam, Marks, query_picture
+from training.gate.encoder_exam import Exam, Marks, query_picture
 
 matplotlib.use("Agg")  # no window, ever
 

@@ -22,14 +22,17 @@ from framesearch.encoder import Encoder
 from framesearch.registry import ModelVersion
 from framesearch.settings import Settings
 from framesearch.storage import Storage, open_storage
-from training import dataset as datasets
-from training import judge, pictures, teacher, tracking
-from training.augment import view
-from training.dataset import Dataset
-from training.export import check_parity, export_encoder
-from training.families import Family, family_named
-from training.fit import fit
-from training.verdict import Judgement, current_champion, judged
+from training.families.contract import Family
+from training.families.known import family_named
+from training.fitting import dataset as datasets
+from training.fitting import teacher
+from training.fitting.augment import view
+from training.fitting.dataset import Dataset
+from training.fitting.export import check_parity, export_encoder
+from training.fitting.fit import fit
+from training.gate import encoder_exam
+from training.gate.verdict import Judgement, current_champion, judged
+from training.runs import figures, tracking
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +44,7 @@ _KERAS_FILE = "data/model.keras"  # where MLflow puts it in a logged model
 def train(
     settings: Settings,
     surveyed: datasets.Survey,
-    plan: judge.Plan,
+    plan: encoder_exam.Plan,
     *,
     family_name: str,
     minutes: float,
@@ -51,7 +54,7 @@ def train(
     """Train, judge and register one model version; what `framesearch.trainer.TrainingOutcome` holds.
 
     Args:
-        teacher_version: of the registered model: its encoder teaches the new one, see `training.teacher`.
+        teacher_version: of the registered model: its encoder teaches the new one, see `training.fitting.teacher`.
 
     Raises:
         RegistryUnreachable: MLflow does not answer.
@@ -242,12 +245,12 @@ def _log_pictures(
     storage: Storage,
 ) -> None:
     rng = np.random.default_rng(0)
-    frames = rng.permutation(dataset.test if len(dataset.test) else dataset.train)[: pictures.SHOWN]
+    frames = rng.permutation(dataset.test if len(dataset.test) else dataset.train)[: figures.SHOWN]
     clean = dataset.clean[frames]
     seen = np.stack([view(dataset.pictures[f], family.height, rng) for f in frames]) if family.augments else clean
     reconstructed = np.asarray(model(seen, training=False)["reconstruction"])
-    mlflow.log_figure(pictures.loss_curves(history), "pictures/loss_curves.png")
-    mlflow.log_figure(pictures.reconstructions(clean, seen, reconstructed), "pictures/reconstructions.png")
+    mlflow.log_figure(figures.loss_curves(history), "pictures/loss_curves.png")
+    mlflow.log_figure(figures.reconstructions(clean, seen, reconstructed), "pictures/reconstructions.png")
     tracking.log_judgement(judgement, storage)
 
 

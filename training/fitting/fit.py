@@ -11,9 +11,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from training.augment import view
-from training.dataset import Dataset, batches_of
-from training.families import Family
+from training.families.contract import Family
+from training.fitting.augment import view
+from training.fitting.dataset import Dataset, batches_of
 
 log = logging.getLogger(__name__)
 

@@ -18,9 +18,9 @@ import numpy as np
 
 from framesearch.encoder import Encoder
 from framesearch.errors import EncoderInvalid
-from training.confinement import STEP_S, Step, confined
-from training.onnx_reading import Reading, check_size, input_of, levels, opset, output_of, pooling, read
-from training.onnx_wrapping import Around, trial_pictures, written
+from training.onnx_import.graph import Around, trial_pictures, written
+from training.onnx_import.interface import Reading, check_size, input_of, levels, opset, output_of, pooling, read
+from training.onnx_import.sandbox import STEP_S, Step, confined
 
 log = logging.getLogger(__name__)
 

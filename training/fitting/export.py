@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 
 from framesearch.encoder import Encoder
-from training.families import encoder_of
+from training.families.contract import encoder_of
 
 OPSET = 17  # old enough for every onnxruntime of the last years, new enough for all layers used
 MAX_DIFFERENCE = 1e-3  # of any component of a unit-norm embedding; float32 kernels differ by about 1e-6

@@ -1,7 +1,7 @@
 """Reading a stranger's ONNX graph: what it takes and gives, without trusting any of it.
 
 References to other files are not followed, and only operators that onnxruntime has built in are let through. Call
-nothing here but in a process of its own, see `confinement`.
+nothing here but in a process of its own, see `sandbox`.
 """
 
 import hashlib

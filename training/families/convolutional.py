@@ -9,13 +9,13 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from training.families import Family, targets
+from training.families.contract import Family, targets
 
 SIDE = 64
 
 
 def build() -> keras.Model:
-    """The untrained autoencoder; see `training.families` for what it takes and gives."""
+    """The untrained autoencoder; see `training.families.contract` for what it takes and gives."""
     picture = keras.Input((SIDE, SIDE, 3), dtype="uint8", name="picture")
     latent = _encoder()(picture)  # (N, 8, 8, 16), not negative
     # A picture that excites nothing (a black one) would have no direction: the hair's breadth gives it one.

@@ -25,7 +25,7 @@ from framesearch.ranking import rank
 from framesearch.storage import Storage
 from framesearch.stored_pictures import StoredPictures
 from framesearch.tables import FEATURE
-from training.judge import SEED, Exam, query_picture
+from training.gate.encoder_exam import SEED, Exam, query_picture
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ KINDS = tuple(DISTORTIONS)
 
 
 @dataclass(frozen=True, slots=True)
-class WholeMarks:
+class SearchMarks:
     """How the search did with one encoder.
 
     Attributes:
@@ -45,7 +45,7 @@ class WholeMarks:
     metrics: dict[str, float]
 
 
-def search_with(exam: Exam, storage: Storage, encoders: list[Encoder], queries: int) -> list[WholeMarks]:
+def search_with(exam: Exam, storage: Storage, encoders: list[Encoder], queries: int) -> list[SearchMarks]:
     """Ask the search with each encoder of an exam: each probe frame under some of the transforms, all in turn.
 
     Args:
@@ -106,7 +106,7 @@ def _bundle(exam: Exam, encoder: Encoder, embeddings: np.ndarray, local: LocalIn
     return Bundle(card, index, local, encoder, exam.video, exam.timestamps_s, exam.timestamps_s, aspects, videos)
 
 
-def _mark(exam: Exam, bundle: Bundle, each: int, storage: Storage) -> WholeMarks:
+def _mark(exam: Exam, bundle: Bundle, each: int, storage: Storage) -> SearchMarks:
     order = np.random.default_rng(SEED).permutation(len(KINDS))
     pictures = StoredPictures(storage).of(bundle)
     right = np.zeros((len(exam.probes), each), bool)
@@ -127,7 +127,7 @@ def _mark(exam: Exam, bundle: Bundle, each: int, storage: Storage) -> WholeMarks
             right[number, turn] = (video == probe.video and error_s <= ON_TIME_S) or alike
             if video == probe.video:
                 errors_s.append(error_s)
-    return WholeMarks(
+    return SearchMarks(
         right,
         {
             "search/r1": float(right.mean()),

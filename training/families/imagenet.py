@@ -3,8 +3,8 @@
 Each network makes two families. `resnet50` is *frozen*: its last feature map, pooled to unit norm, is the embedding,
 as in the published systems that search by VGG16 or ResNet50 features; only the decoder learns. `resnet50_tuned` is
 *tuned*: a projection to 256 numbers, which starts as a random rotation that keeps what the pooled features say, and
-the network above its stem learn by the loss of `training.contrastive`; batch normalisation keeps ImageNet's means,
-because a catalogue's small and alike batches would spoil them.
+the network above its stem learn by `contrastive_loss`; batch normalisation keeps ImageNet's means, because a
+catalogue's small and alike batches would spoil them.
 
 The reconstruction half of the contract is the same small decoder as the contrastive family's, from the embedding
 alone. Under a frozen encoder it changes nothing that ships: it shows a person what the embedding still knows of a
@@ -23,8 +23,9 @@ import tensorflow as tf
 from keras import applications, layers
 
 from framesearch.errors import WeightsUnavailable
-from training import contrastive
-from training.families import Family, targets
+from training.families.contract import Family, targets
+from training.families.contrastive_loss import losses
+from training.families.decoder import decoder
 
 IMAGENET = "imagenet"
 TUNED_SIDE = 128  # pixels: a training step sees 192 pictures
@@ -76,7 +77,7 @@ SCALINGS = {
 
 
 def build(name: str, *, tuned: bool, weights: str | None = IMAGENET) -> keras.Model:
-    """The autoencoder of a network; see `training.families` for what it takes and gives.
+    """The autoencoder of a network; see `training.families.contract` for what it takes and gives.
 
     Args:
         weights: `imagenet`, a file of weights, or None for random ones.
@@ -89,7 +90,7 @@ def build(name: str, *, tuned: bool, weights: str | None = IMAGENET) -> keras.Mo
     picture = keras.Input((side, side, 3), dtype="uint8", name="picture")
     encoder = _encoder(name, network, side, tuned=tuned, weights=weights)
     embedding = encoder(picture)
-    reconstruction = contrastive.decoder(embedding.shape[1])(embedding)
+    reconstruction = decoder(embedding.shape[1])(embedding)
     title = name + (TUNED if tuned else "")
     return keras.Model(picture, {"embedding": embedding, "reconstruction": reconstruction}, name=title)
 
@@ -173,7 +174,7 @@ def _tuned(name: str) -> Family:
         height=TUNED_SIDE,
         width=TUNED_SIDE,
         build=lambda: build(name, tuned=True),
-        losses=contrastive.losses,
+        losses=losses,
         augments=True,
         batch=96,
         passes=6,

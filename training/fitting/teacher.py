@@ -2,7 +2,7 @@
 
 An imported descriptor knows from millions of pictures which ones belong together; it may be too slow, too large or
 licensed otherwise than an encoder that is to ship. What it says of this catalogue's frames can be handed on: see
-`training.contrastive` for how it is learned from.
+`training.families.contrastive` for how it is learned from.
 """
 
 import hashlib
@@ -17,8 +17,8 @@ import numpy as np
 from framesearch.encoder import BATCH, Encoder
 from framesearch.errors import InvalidSetting
 from framesearch.registry import Registry
-from training.dataset import Dataset
-from training.families import Family
+from training.families.contract import Family
+from training.fitting.dataset import Dataset
 
 log = logging.getLogger(__name__)
 

@@ -2,9 +2,9 @@
 
 The same gate for every encoder, wherever it comes from: trained here or imported. It needs no TensorFlow.
 
-What the whole search finds with it decides (see `whole`). Where that is told apart from the champion's by nothing but
-chance, the encoder alone decides, which is measured on five times the queries: it carries the pictures that have too
-little detail for local features.
+What the whole search finds with it decides (see `search_exam`). Where that is told apart from the champion's by nothing
+but chance, the encoder alone decides, which is measured on five times the queries: it carries the pictures that have
+too little detail for local features.
 """
 
 import logging
@@ -18,8 +18,8 @@ from framesearch.errors import EncoderInvalid, NoChampion
 from framesearch.registry import ModelVersion, Registry
 from framesearch.settings import Settings
 from framesearch.storage import Storage
-from training import judge
-from training.whole import WholeMarks, search_with
+from training.gate import encoder_exam
+from training.gate.search_exam import SearchMarks, search_with
 
 log = logging.getLogger(__name__)
 
@@ -40,11 +40,11 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Sat:
+class ExamResult:
     """What an encoder's exam gave: by itself, and as a part of the search."""
 
-    alone: judge.Marks
-    whole: WholeMarks
+    encoder: encoder_exam.Marks
+    search: SearchMarks
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +58,10 @@ class Judgement:
         metrics: finite figures for the MLflow run: the marks', the champion's under champion/..., the difference.
     """
 
-    exam: judge.Exam
-    marks: judge.Marks
+    exam: encoder_exam.Exam
+    marks: encoder_exam.Marks
     champion: ModelVersion | None
-    champion_marks: judge.Marks | None
+    champion_marks: encoder_exam.Marks | None
     verdict: Verdict
     metrics: dict[str, float]
 
@@ -89,7 +89,7 @@ def judged(
     challenger: Encoder,
     champion: ModelVersion | None,
     registry: Registry,
-    plan: judge.Plan,
+    plan: encoder_exam.Plan,
     storage: Storage,
     settings: Settings,
 ) -> Judgement:
@@ -104,25 +104,25 @@ def judged(
         RegistryUnreachable: the champion's encoder can't be fetched.
     """
     rival = _rival(registry, champion)
-    exam = judge.examine(plan, storage, [challenger, rival] if rival else [challenger])
+    exam = encoder_exam.examine(plan, storage, [challenger, rival] if rival else [challenger])
     encoders = [challenger, rival] if rival else [challenger]
     own, *rivals = [
-        Sat(judge.mark(exam, number), whole)
-        for number, whole in enumerate(search_with(exam, storage, encoders, settings.judge_queries))
+        ExamResult(encoder_exam.mark(exam, number), marks)
+        for number, marks in enumerate(search_with(exam, storage, encoders, settings.judge_queries))
     ]
     champions = rivals[0] if rivals else None
     verdict, figures = decide(own, champion, champions, settings.promotion_confidence)
     metrics = {
-        **own.alone.metrics,
-        **own.whole.metrics,
+        **own.encoder.metrics,
+        **own.search.metrics,
         **figures,
-        "queries": float(own.alone.right.size),
-        "search/queries": float(own.whole.right.size),
+        "queries": float(own.encoder.right.size),
+        "search/queries": float(own.search.right.size),
         "probe_frames": float(len(exam.probes)),
         "gallery_frames": float(len(exam.video)),
     }
     finite = {name: value for name, value in metrics.items() if np.isfinite(value)}
-    return Judgement(exam, own.alone, champion, champions.alone if champions else None, verdict, finite)
+    return Judgement(exam, own.encoder, champion, champions.encoder if champions else None, verdict, finite)
 
 
 def current_champion(registry: Registry) -> ModelVersion | None:
@@ -145,36 +145,36 @@ def _rival(registry: Registry, champion: ModelVersion | None) -> Encoder | None:
 
 
 def decide(
-    own: Sat, champion: ModelVersion | None, champions: Sat | None, confidence: float
+    own: ExamResult, champion: ModelVersion | None, champions: ExamResult | None, confidence: float
 ) -> tuple[Verdict, dict[str, float]]:
     """Better than the champion on the same queries, by a margin beyond noise; a first version need only be sane."""
-    found, alone = own.whole.metrics["search/r1"], own.alone.metrics["r1"]
-    unmodified = own.alone.metrics["r1/none"]
+    found, alone = own.search.metrics["search/r1"], own.encoder.metrics["r1"]
+    unmodified = own.encoder.metrics["r1/none"]
     if unmodified < SANE_R1:
         reason = (
-            f"it finds only {unmodified:.0%} of unmodified frames ({own.alone.right.size:,} queries): nothing was "
+            f"it finds only {unmodified:.0%} of unmodified frames ({own.encoder.right.size:,} queries): nothing was "
             "learned; train longer, or ingest more footage"
         )
         return Verdict(False, reason), {}
     if champion is None or champions is None:
         instead = f"; champion version {champion.version} can't be loaded" if champion else ""
         reason = (
-            f"the search finds R1 {found:.3f} of {own.whole.right.size:,} queries with it, it alone {alone:.3f} of "
-            f"{own.alone.right.size:,} and {unmodified:.0%} of unmodified frames; first version{instead}"
+            f"the search finds R1 {found:.3f} of {own.search.right.size:,} queries with it, it alone {alone:.3f} of "
+            f"{own.encoder.right.size:,} and {unmodified:.0%} of unmodified frames; first version{instead}"
         )
         return Verdict(True, reason), {}
-    search = judge.compare(own.whole.right, champions.whole.right, confidence)
-    encoder = judge.compare(own.alone.right, champions.alone.right, confidence)
+    search = encoder_exam.compare(own.search.right, champions.search.right, confidence)
+    encoder = encoder_exam.compare(own.encoder.right, champions.encoder.right, confidence)
     better = search.low > 0 or (search.difference >= 0 and encoder.low > 0)
     reason = (
-        f"the search finds R1 {found:.3f} with it, {champions.whole.metrics['search/r1']:.3f} with champion version "
-        f"{champion.version} on the same {own.whole.right.size:,} queries, difference {_told(search)}; the encoder "
-        f"alone {alone:.3f} against {champions.alone.metrics['r1']:.3f} of {own.alone.right.size:,}, difference "
+        f"the search finds R1 {found:.3f} with it, {champions.search.metrics['search/r1']:.3f} with champion version "
+        f"{champion.version} on the same {own.search.right.size:,} queries, difference {_told(search)}; the encoder "
+        f"alone {alone:.3f} against {champions.encoder.metrics['r1']:.3f} of {own.encoder.right.size:,}, difference "
         f"{_told(encoder)}: {'' if better else 'not '}better beyond noise at {confidence:.0%} confidence"
     )
     figures = {
         f"champion/{name}": value
-        for metrics in (champions.alone.metrics, champions.whole.metrics)
+        for metrics in (champions.encoder.metrics, champions.search.metrics)
         for name, value in metrics.items()
     }
     for prefix, compared in (("search/", search), ("", encoder)):
@@ -183,5 +183,5 @@ def decide(
     return Verdict(better, reason), figures
 
 
-def _told(compared: judge.Comparison) -> str:
+def _told(compared: encoder_exam.Comparison) -> str:
     return f"{compared.difference:+.3f} [{compared.low:+.3f}, {compared.high:+.3f}]"

@@ -1,0 +1,1 @@
+"""Whether a challenger finds frames better than the champion."""

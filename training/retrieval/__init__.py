@@ -1,0 +1,1 @@
+"""Programs that fit the constants of the search itself."""

@@ -1,0 +1,1 @@
+"""What becomes one MLflow run: a training, an import, a judgement."""
