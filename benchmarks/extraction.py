@@ -32,7 +32,7 @@ from pathlib import Path
 import av
 import imageio_ffmpeg
 
-from framesearch.ingest import extract_frames
+from framesearch.jobs.ingest import extract_frames
 from framesearch.settings import Settings
 from framesearch.video import DECODER_THREADS
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 
 from embedded_stack.airflow_api import AirflowApi
-from embedded_stack.pipeline import DAGS
+from embedded_stack.dag_runs import DAGS
 
 ROOT = Path(__file__).resolve().parents[1]
 PORTS = ("AIRFLOW", "MLFLOW", "PAGE", "DEMO")

@@ -15,8 +15,10 @@ from pathlib import Path
 from stand_in_encoder import encoder_file
 from synthetic_library import SyntheticLibrary
 
-from framesearch import embedding, indexing, publishing
-from framesearch.encoder import Encoder
+from framesearch.index.card import read_card
+from framesearch.jobs import embed, publish_index
+from framesearch.jobs.build_index import build_index
+from framesearch.models.encoder import Encoder
 
 ADDED = 3  # videos, one after the other; the median counts
 
@@ -39,24 +41,24 @@ def main() -> None:
             for number in range(size):
                 library.store_embeddings(number, asked.rows, encoder.dimension)
                 library.store_features(number, asked.rows)
-            first = indexing.build_index("1", encoder_path, catalogue, storage, library.settings)
-            publishing.publish(first.index_id, catalogue, storage)
+            first = build_index("1", encoder_path, catalogue, storage, library.settings)
+            publish_index.publish(first.index_id, catalogue, storage)
             times = []
             for number in range(size, size + ADDED):
                 library.list_videos(number + 1, asked.rows)
                 library.store_frames(number, asked.rows)
                 marks = [time.perf_counter()]
-                for video_id in embedding.videos_to_embed("1", catalogue, storage):
-                    embedding.embed_video(video_id, encoder, "1", storage)
+                for video_id in embed.videos_to_embed("1", catalogue, storage):
+                    embed.embed_video(video_id, encoder, "1", storage)
                 marks.append(time.perf_counter())
-                build = indexing.build_index("1", encoder_path, catalogue, storage, library.settings)
+                build = build_index("1", encoder_path, catalogue, storage, library.settings)
                 marks.append(time.perf_counter())
-                assert publishing.publish(build.index_id, catalogue, storage)
+                assert publish_index.publish(build.index_id, catalogue, storage)
                 marks.append(time.perf_counter())
                 times.append([after - before for before, after in itertools.pairwise(marks)])
             median = sorted(times, key=sum)[len(times) // 2]
             totals.append(sum(median))
-            kind = indexing.read_card(storage, build.index_id).index_type
+            kind = read_card(storage, build.index_id).index_type
             cells = " | ".join(f"{seconds:.2f}" for seconds in [*median, sum(median)])
             print(f"| {size:,} | {build.rows:,} | {kind} | {cells} |", flush=True)
     print(f"\nThe last takes {totals[-1] / totals[0]:.2f} times as long as the first.")

@@ -27,15 +27,18 @@ import psutil
 from stand_in_encoder import encoder_file
 from synthetic_library import SyntheticLibrary
 
-from framesearch import embedding, indexing, layout, publishing, tables
-from framesearch.bundle import current_index_id, open_bundle
-from framesearch.encoder import Encoder
+from framesearch.backends import open_storage
 from framesearch.images.distortions import DISTORTIONS
 from framesearch.images.pixels import decode_jpeg
 from framesearch.images.query import read_picture
-from framesearch.lookup import Finder
+from framesearch.index.bundle import open_bundle
+from framesearch.index.pointer import current_index_id
+from framesearch.jobs import embed, publish_index
+from framesearch.jobs.build_index import build_index
+from framesearch.models.encoder import Encoder
+from framesearch.search.finder import Finder
 from framesearch.settings import Settings
-from framesearch.storage import open_storage
+from framesearch.store import layout, tables
 
 ROWS = 500  # of each generated video
 MEASURED = 10  # times that memory is read in the lasting run
@@ -58,9 +61,9 @@ def generated(home: Path, videos: int) -> Settings:
     runtime = Encoder(encoder)
     for number in range(videos):
         library.store_frames(number, ROWS)
-        embedding.embed_video(f"video{number}", runtime, "1", library.storage)
-    build = indexing.build_index("1", encoder, library.catalogue, library.storage, library.settings)
-    publishing.publish(build.index_id, library.catalogue, library.storage)
+        embed.embed_video(f"video{number}", runtime, "1", library.storage)
+    build = build_index("1", encoder, library.catalogue, library.storage, library.settings)
+    publish_index.publish(build.index_id, library.catalogue, library.storage)
     return library.settings
 
 

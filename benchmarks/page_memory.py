@@ -24,8 +24,9 @@ from playwright.sync_api import sync_playwright
 from stand_in_encoder import encoder_file
 from synthetic_library import SyntheticLibrary, picture
 
-from framesearch import embedding, indexing, publishing
-from framesearch.encoder import Encoder
+from framesearch.jobs import embed, publish_index
+from framesearch.jobs.build_index import build_index
+from framesearch.models.encoder import Encoder
 
 LIMIT_MB = 500
 REAL = 3  # videos with stored frames, so that matches have thumbnails to show
@@ -63,12 +64,12 @@ def main() -> None:
         for number in range(videos):
             if number < REAL:
                 library.store_frames(number, 500)
-                embedding.embed_video(f"video{number}", runtime, "1", library.storage)
+                embed.embed_video(f"video{number}", runtime, "1", library.storage)
             else:
                 library.store_embeddings(number, 500, runtime.dimension)
                 library.store_features(number, 500)
-        build = indexing.build_index("1", encoder, library.catalogue, library.storage, library.settings)
-        publishing.publish(build.index_id, library.catalogue, library.storage)
+        build = build_index("1", encoder, library.catalogue, library.storage, library.settings)
+        publish_index.publish(build.index_id, library.catalogue, library.storage)
         shots = []
         for n in range(5):
             shots.append(Path(scratch, f"shot{n}.jpg"))

@@ -17,11 +17,12 @@ import numpy as np
 from stand_in_encoder import encoder_file
 from synthetic_library import SyntheticLibrary, picture
 
-from framesearch import indexing, publishing
-from framesearch.encoder import Encoder
 from framesearch.images.query import read_picture
 from framesearch.images.views import trim
-from framesearch.lookup import Finder
+from framesearch.jobs import publish_index
+from framesearch.jobs.build_index import build_index
+from framesearch.models.encoder import Encoder
+from framesearch.search.finder import Finder
 
 QUERIES = 40
 
@@ -60,8 +61,8 @@ def main() -> None:
             for number in range(videos):
                 library.store_embeddings(number, 500, dimension)
                 library.store_features(number, 500)
-            build = indexing.build_index("1", encoder, library.catalogue, library.storage, library.settings)
-            publishing.publish(build.index_id, library.catalogue, library.storage)
+            build = build_index("1", encoder, library.catalogue, library.storage, library.settings)
+            publish_index.publish(build.index_id, library.catalogue, library.storage)
             for number in range(videos):  # only now: the build would find that they are not what was embedded
                 library.store_frames(number, 500)
             finder = Finder(library.settings)

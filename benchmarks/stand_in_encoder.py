@@ -6,11 +6,11 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from framesearch import layout
-from framesearch.bundle import current_index_id
+from framesearch.backends import open_storage
 from framesearch.errors import FramesearchError
+from framesearch.index.pointer import current_index_id
 from framesearch.settings import settings
-from framesearch.storage import open_storage
+from framesearch.store import layout
 
 SIDE, DIMENSION = 96, 256
 LAYERS = [(3, 24, 5, 2), (24, 48, 3, 2), (48, 96, 3, 2), (96, 96, 3, 1), (96, 192, 3, 2), (192, 192, 3, 1)]

@@ -6,13 +6,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from framesearch import layout, tables
-from framesearch.catalogue import Catalogue, open_catalogue
-from framesearch.embedding import FEATURES
+from framesearch.backends import open_catalogue, open_storage
+from framesearch.catalogue.contract import Catalogue
 from framesearch.images.pixels import encode_jpeg
+from framesearch.jobs.embed import FEATURES
 from framesearch.records import FrameCounts, FrameRole, ListedVideo, PlaylistListing
 from framesearch.settings import Settings
-from framesearch.storage import Storage, open_storage
+from framesearch.store import layout, tables
+from framesearch.store.storage import Storage
 
 PLAYLIST = "https://films.example/list"
 

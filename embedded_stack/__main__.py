@@ -12,16 +12,16 @@ from rich.text import Text
 from embedded_stack import example_query, playlists
 from embedded_stack.airflow_api import AirflowApi
 from embedded_stack.components import AIRFLOW, components
+from embedded_stack.dag_runs import Outcome, Pipeline
 from embedded_stack.environment import airflow_login, is_loopback, local_address, mlflow_address
 from embedded_stack.errors import StackError, StackGone
-from embedded_stack.pipeline import Outcome, Pipeline
 from embedded_stack.processes import Processes
 from embedded_stack.progress import Progress, clock
 from embedded_stack.servers import Servers, stop_servers
 from framesearch.errors import FramesearchError
-from framesearch.mlflow_pages import model_page
-from framesearch.privacy import close_to_others
+from framesearch.models.mlflow_pages import model_page
 from framesearch.settings import Settings, load_settings
+from framesearch.system.privacy import close_to_others
 
 _BUSY_S = 300.0  # for another command that starts or stops the same stack
 

@@ -50,12 +50,14 @@ def _write_candidates(settings: Settings, folder: Path) -> list[tuple[Path, str,
 
     Only of those that the search page plays, if there are any: a newcomer is to see the very second.
     """
-    from framesearch.catalogue import open_catalogue  # these take seconds to import: not before they are needed
-    from framesearch.layout import frames
-    from framesearch.playback import playable_kind
+    from framesearch.backends import (
+        open_catalogue,  # these take seconds to import: not before they are needed
+        open_storage,
+    )
     from framesearch.records import FrameRole, VideoStatus
-    from framesearch.storage import open_storage
-    from framesearch.tables import read_frames
+    from framesearch.sources.playback import playable_kind
+    from framesearch.store.layout import frames
+    from framesearch.store.tables import read_frames
 
     storage, found = open_storage(settings), []
     probed = [video for video in open_catalogue(settings).videos(VideoStatus.READY) if video.probe_frames]
@@ -74,7 +76,7 @@ def _ask(pictures: Sequence[Path], settings: Settings) -> list[dict[str, Any]]:
     command = [
         sys.executable,
         "-c",
-        "from framesearch.cli import main; main()",
+        "from framesearch.cli.app import main; main()",
         "search",
         "--json",
         *map(str, pictures),

@@ -49,6 +49,6 @@ def choose(named: Sequence[str], settings: Settings) -> tuple[list[str], bool]:
 
 def _followed(settings: Settings) -> list[str]:
     """What the catalogue follows already."""
-    from framesearch.catalogue import open_catalogue
+    from framesearch.backends import open_catalogue
 
     return [playlist.url for playlist in open_catalogue(settings).playlists()]

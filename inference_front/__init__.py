@@ -1,1 +1,1 @@
-"""The search page: widgets and routes only; everything it knows comes from `framesearch.lookup`."""
+"""The search page: widgets and routes only; everything it knows comes from `framesearch.search.finder`."""

@@ -4,8 +4,8 @@ import ctypes
 import logging
 from contextlib import suppress
 
-from framesearch.privacy import close_to_others
 from framesearch.settings import settings
+from framesearch.system.privacy import close_to_others
 
 _M_ARENA_MAX = -8  # of glibc's malloc.h
 

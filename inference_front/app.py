@@ -9,14 +9,15 @@ from urllib.parse import quote
 import numpy as np
 import streamlit as st
 
-from framesearch.bundle import Card
 from framesearch.errors import FramesearchError, ImageUnreadable, IndexIncompatible, NoIndex
 from framesearch.images.outline import centre, outlined, part_of, share
 from framesearch.images.pixels import encode_jpeg, fit_height
 from framesearch.images.query import PLAINLY, read_picture
+from framesearch.index.card import Card
 from framesearch.records import Answer, Match
 from framesearch.settings import settings
 from framesearch.text import safe_text
+from framesearch.wording import clock
 from inference_front.library import VIDEO_ROUTE, finder, local_file, player_address
 
 LOOK_FOR_INDEX_S = 5
@@ -54,13 +55,6 @@ HEADER = """
 def plain(text: str) -> str:
     """Text for Markdown widgets that is to show as it is."""
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
-
-
-def clock(seconds: float) -> str:
-    """12:03, or 1:02:03; fractions are cut."""
-    hours, rest = divmod(int(seconds), 3600)
-    minutes, seconds = divmod(rest, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes:02}:{seconds:02}"
 
 
 # ---- the picture asked for

@@ -4,12 +4,13 @@ import threading
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from framesearch.bundle import IndexedVideo
-from framesearch.lookup import Finder, youtube_video
-from framesearch.playback import playable_kind
+from framesearch.index.bundle import IndexedVideo
+from framesearch.search.finder import Finder
 from framesearch.settings import settings
 from framesearch.sources.addresses import is_local, local_path
 from framesearch.sources.file_versions import served_file
+from framesearch.sources.links import youtube_video
+from framesearch.sources.playback import playable_kind
 
 VIDEO_ROUTE = "/library/video/"
 

@@ -13,9 +13,9 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from framesearch.errors import FramesearchError
-from framesearch.playback import playable_kind
 from framesearch.same_origin import SameOrigin, served_names
 from framesearch.settings import Settings, settings
+from framesearch.sources.playback import playable_kind
 from inference_front.library import VIDEO_ROUTE, finder, local_file
 
 

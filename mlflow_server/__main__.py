@@ -11,12 +11,12 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 
 from framesearch.errors import InvalidSetting
-from framesearch.mlflow_database import make_database
-from framesearch.privacy import close_to_others
-from framesearch.registry import prepare_environment
-from framesearch.relocation import adopt_artifacts
+from framesearch.models.mlflow_database import make_database
+from framesearch.models.registry import prepare_environment
+from framesearch.models.relocation import adopt_artifacts
 from framesearch.same_origin import served_names
 from framesearch.settings import Settings, settings
+from framesearch.system.privacy import close_to_others
 
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from airflow.configuration import conf
 from airflow.plugins_manager import AirflowPlugin
 
-from framesearch.mlflow_pages import model_page
+from framesearch.models.mlflow_pages import model_page
 from framesearch.same_origin import SameOrigin, served_names
 from framesearch.settings import settings
 from orchestration.links import MlflowRunLink

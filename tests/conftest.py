@@ -13,9 +13,10 @@ os.environ["FRAMESEARCH_JUDGE_QUERIES"] = "40"  # the judge's first question is 
 
 import pytest
 
-from framesearch.catalogue import Catalogue, open_catalogue
+from framesearch.backends import open_catalogue
+from framesearch.catalogue.contract import Catalogue
 from framesearch.settings import Settings
-from framesearch.storage import FolderStorage
+from framesearch.store.folder import FolderStorage
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from stored_frames import store_video
 
-from framesearch.catalogue import Catalogue, open_catalogue
+from framesearch.backends import open_catalogue
+from framesearch.catalogue.contract import Catalogue
 from framesearch.records import IndexBuild
 from framesearch.settings import Settings
-from framesearch.storage import FolderStorage
+from framesearch.store.folder import FolderStorage
 
 
 @dataclass(frozen=True)
@@ -26,22 +27,22 @@ class Library:
     encoder_file: Path
 
     def embed(self, version: str = "1") -> list[str]:
-        from framesearch import embedding
-        from framesearch.encoder import Encoder
+        from framesearch.jobs import embed
+        from framesearch.models.encoder import Encoder
 
-        waiting = embedding.videos_to_embed(version, self.catalogue, self.storage)
+        waiting = embed.videos_to_embed(version, self.catalogue, self.storage)
         encoder = Encoder(self.encoder_file)
         for video_id in waiting:
-            embedding.embed_video(video_id, encoder, version, self.storage)
+            embed.embed_video(video_id, encoder, version, self.storage)
         return waiting
 
     def build(self, version: str = "1") -> IndexBuild:
-        from framesearch import indexing
+        from framesearch.jobs.build_index import build_index
 
-        return indexing.build_index(version, self.encoder_file, self.catalogue, self.storage, self.settings)
+        return build_index(version, self.encoder_file, self.catalogue, self.storage, self.settings)
 
     def videos_of(self, index_id: str) -> list[str]:
-        from framesearch.bundle import open_bundle
+        from framesearch.index.bundle import open_bundle
 
         return [video.video_id for video in open_bundle(self.storage, index_id).videos]
 
@@ -52,11 +53,11 @@ class Library:
 
     def publish(self, version: str = "1") -> IndexBuild:
         """Embed what is missing, build and publish."""
-        from framesearch import publishing
+        from framesearch.jobs import publish_index
 
         self.embed(version)
         build = self.build(version)
-        publishing.publish(build.index_id, self.catalogue, self.storage)
+        publish_index.publish(build.index_id, self.catalogue, self.storage)
         return build
 
 
@@ -75,7 +76,7 @@ def encoder_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def uncalibrated(monkeypatch: pytest.MonkeyPatch) -> None:
     """Builds that spend no time on calibration: its defaults stand."""
-    monkeypatch.setattr("framesearch.indexing.CALIBRATION_S", -1.0)
+    monkeypatch.setattr("framesearch.jobs.build_index.CALIBRATION_S", -1.0)
 
 
 @pytest.fixture

@@ -3,14 +3,14 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from framesearch import layout
-from framesearch.catalogue import Catalogue
+from framesearch.catalogue.contract import Catalogue
 from framesearch.errors import VideoNotYet, VideoUnavailable
-from framesearch.ingest import discover, extract_video
+from framesearch.jobs.ingest import discover, extract_video
 from framesearch.records import FrameRole
 from framesearch.settings import Settings
-from framesearch.storage import FolderStorage
-from framesearch.tables import Frame, read_frames
+from framesearch.store import layout
+from framesearch.store.folder import FolderStorage
+from framesearch.store.tables import Frame, read_frames
 
 
 class Line:

@@ -44,7 +44,7 @@ class RealRun:
         watched.mkdir()
         (watched / "points.json").write_text(json.dumps(points))
         self._watched, self._output = watched, watched / "output"
-        program = "from framesearch.cli import app; app()"
+        program = "from framesearch.cli.app import app; app()"
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", program, "run", *([str(films)] if films else [])],

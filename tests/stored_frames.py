@@ -7,11 +7,11 @@ from functools import cache
 import cv2
 import numpy as np
 
-from framesearch import layout, tables
-from framesearch.catalogue import Catalogue
+from framesearch.catalogue.contract import Catalogue
 from framesearch.images.pixels import encode_jpeg
 from framesearch.records import FrameCounts, FrameRole, ListedVideo, PlaylistListing
-from framesearch.storage import Storage
+from framesearch.store import layout, tables
+from framesearch.store.storage import Storage
 
 HEIGHT, WIDTH = 90, 160
 SHOT_S = 6.0

@@ -26,13 +26,14 @@ from benchmarks.accuracy.marking import Marks, difference, figures, intervals, m
 from benchmarks.accuracy.queries import Base, choose_bases, cut_frames
 from benchmarks.accuracy.systems import FlatSearch, Place, Reply
 from benchmarks.accuracy.transforms import SEVERITIES, TRANSFORMS
-from framesearch import ingest, layout, tables
+from framesearch.backends import open_storage
 from framesearch.errors import FramesearchError
 from framesearch.images.distortions import DISTORTIONS, distorted
 from framesearch.images.pixels import resize
-from framesearch.registry import Registry
+from framesearch.jobs import ingest
+from framesearch.models.registry import Registry
 from framesearch.settings import Settings
-from framesearch.storage import open_storage
+from framesearch.store import layout, tables
 
 SEED = 3
 CUT_S = 1.0  # a whole second: the clock differs from frame to frame, and the same frames are stored of both

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from framesearch.admission import MOST, Admission
+from framesearch.search.admission import MOST, Admission
 
 pytestmark = pytest.mark.timeout(60)  # what waits for itself would wait for ever
 

@@ -9,8 +9,9 @@ from index_fixtures import Library
 from stored_frames import store_video
 from thumbnail_encoder import write_thumbnail_encoder
 
-from framesearch import bundle, layout
 from framesearch.errors import IndexIncompatible, NoIndex, PointerMoved
+from framesearch.index import bundle
+from framesearch.store import layout
 
 
 def folder_of(library: Library, index_id: str):

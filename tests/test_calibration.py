@@ -7,9 +7,10 @@ import pytest
 from index_fixtures import Library, open_library
 from stored_frames import store_video
 
-from framesearch import layout
-from framesearch.bundle import Calibration, open_bundle
-from framesearch.calibration import calibrate, fit_curve, lowest_precise_score, prudent_score
+from framesearch.index.bundle import open_bundle
+from framesearch.index.card import Calibration
+from framesearch.search.calibration import calibrate, fit_curve, lowest_precise_score, prudent_score
+from framesearch.store import layout
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from framesearch.catalogue import Catalogue, open_catalogue
+from framesearch.backends import open_catalogue
+from framesearch.catalogue.contract import Catalogue
 from framesearch.errors import NoVideo
 from framesearch.records import FileVersion, FrameCounts, IndexBuild, ListedVideo, PlaylistListing, VideoStatus
 from framesearch.settings import Settings

@@ -14,7 +14,8 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from framesearch.catalogue import open_catalogue, schema, upgrade
+from framesearch.backends import open_catalogue
+from framesearch.catalogue import schema, upgrade
 from framesearch.errors import CatalogueIncompatible
 from framesearch.records import FileVersion, ListedVideo, PlaylistListing, VideoStatus
 from framesearch.settings import Settings

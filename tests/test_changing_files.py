@@ -11,15 +11,16 @@ from index_fixtures import Library
 from ingest_line import Line
 from local_feed import LocalFeed
 
-from framesearch import layout, publishing
-from framesearch.bundle import current_index_id, stored_index_ids
-from framesearch.catalogue import Catalogue
+from framesearch.catalogue.contract import Catalogue
 from framesearch.errors import VideoNotYet, VideoUnavailable
 from framesearch.images.pixels import decode_jpeg
-from framesearch.lookup import Finder
+from framesearch.index.pointer import current_index_id, stored_index_ids
+from framesearch.jobs import clean_storage
 from framesearch.records import VideoStatus
+from framesearch.search.finder import Finder
 from framesearch.settings import Settings
-from framesearch.storage import FolderStorage
+from framesearch.store import layout
+from framesearch.store.folder import FolderStorage
 
 LONG_AGO = 1e9  # nobody writes a file any more that has this time
 
@@ -391,7 +392,7 @@ def test_a_replaced_film_leaves_the_index_first_then_the_storage(
 
     put(folder / "a.mp4", films["third.ts"], LONG_AGO + 1)
     assert run(line, folder) == []
-    publishing.clean(library.storage, library.catalogue, library.settings)
+    clean_storage.clean(library.storage, library.catalogue, library.settings)
     assert len(objects_of(library, old)) == 3  # the published index still shows them
     finder = Finder(library.settings)
     answer = finder.search(decode_jpeg(jpeg))
@@ -400,13 +401,13 @@ def test_a_replaced_film_leaves_the_index_first_then_the_storage(
 
     second = library.publish()
     assert sorted(library.videos_of(second.index_id)) == sorted(video.video_id for video in library.catalogue.videos())
-    deleted = publishing.clean(library.storage, library.catalogue, library.settings)
+    deleted = clean_storage.clean(library.storage, library.catalogue, library.settings)
     assert objects_of(library, old) == []
     assert layout.bundle(first.index_id) in deleted  # a roll-back to it would show what is gone
     assert stored_index_ids(library.storage) == [second.index_id]
     finder.refresh()
     assert old not in {match.video_id for match in finder.search(decode_jpeg(jpeg)).matches}
-    assert publishing.clean(library.storage, library.catalogue, library.settings) == []
+    assert clean_storage.clean(library.storage, library.catalogue, library.settings) == []
     assert library.build().index_id == second.index_id  # there is nothing to be done
 
 
@@ -420,7 +421,7 @@ def test_a_film_that_was_replaced_by_what_cannot_be_read_leaves_the_index_all_th
     put(folder / "a.mp4", b"no video at all" * 99, LONG_AGO + 1)
     assert len(run(line, folder)) == 1
     assert old not in library.videos_of(library.publish().index_id)
-    publishing.clean(library.storage, library.catalogue, library.settings)
+    clean_storage.clean(library.storage, library.catalogue, library.settings)
     assert objects_of(library, old) == []
 
 
@@ -433,7 +434,7 @@ def test_frames_of_a_replaced_film_that_was_never_indexed_are_deleted(
     old = line.by_title("a").video_id
     put(folder / "a.mp4", films["third.ts"], LONG_AGO + 1)
     line.discover(folder)
-    assert publishing.clean(library.storage, library.catalogue, library.settings) == [layout.frames(old)]
+    assert clean_storage.clean(library.storage, library.catalogue, library.settings) == [layout.frames(old)]
 
 
 def test_a_renamed_film_keeps_its_rows_and_is_shown_under_its_new_name(library: Library, folder: Path) -> None:
@@ -452,6 +453,6 @@ def test_what_can_still_be_rolled_back_to_stays(library: Library, folder: Path) 
     first = library.publish()
     run(line, folder)
     second = library.publish()
-    publishing.clean(library.storage, library.catalogue, library.settings)
+    clean_storage.clean(library.storage, library.catalogue, library.settings)
     assert stored_index_ids(library.storage) == [first.index_id, second.index_id]
     assert current_index_id(library.storage)[0] == second.index_id

@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 import pytest
 from click.testing import Result
+from framesearch.cli.search import also_in
+from framesearch.wording import clock
 from index_fixtures import Library
 from PIL import Image
 from query_pictures import KINDS
@@ -21,13 +23,13 @@ from stored_frames import NOW, picture, store_video
 from training_fixtures import register_version
 from typer.testing import CliRunner
 
-from framesearch import layout
-from framesearch.bundle import current_index_id
-from framesearch.cli import also_in, app, clock
+from framesearch.cli.app import app
 from framesearch.images.query import PLAINLY
+from framesearch.index.pointer import current_index_id
+from framesearch.models.registry import Registry
 from framesearch.records import FrameCounts, Match, PlaylistListing
-from framesearch.registry import Registry
 from framesearch.settings import settings
+from framesearch.store import layout
 
 
 @pytest.fixture
@@ -298,7 +300,7 @@ def test_a_damaged_pointer_can_be_set_anew(call: Any, published: Library) -> Non
 
 def test_help_loads_nothing_heavy() -> None:
     check = (
-        "import sys, framesearch.cli as cli\n"
+        "import sys, framesearch.cli.app as cli\n"
         "heavy = {'mlflow', 'faiss', 'cv2', 'tensorflow', 'onnxruntime', 'av', 'yt_dlp', 'pyarrow', 'sqlalchemy'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
     )

@@ -17,11 +17,11 @@ from rich.console import Console
 from stored_frames import picture, store_video
 from training_fixtures import register_version
 
-from framesearch.bundle import current_index_id
-from framesearch.progress import RunDisplay
-from framesearch.registry import Registry
+from framesearch.cli.progress import RunDisplay
+from framesearch.cli.terminal import printable, shown
+from framesearch.index.pointer import current_index_id
+from framesearch.models.registry import Registry
 from framesearch.settings import Settings
-from framesearch.terminal import printable, shown
 
 PROGRAM = Path(sys.executable).with_name("framesearch")
 TIMED = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  "

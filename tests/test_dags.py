@@ -13,10 +13,10 @@ import pytest
 from airflow_fixtures import ROOT, airflow_db, dag_bag, own_home, read_dags  # noqa: F401 - before anything of Airflow
 from generated_videos import Footage, Scene, draw_video
 
-from embedded_stack.pipeline import missing_step
-from framesearch.catalogue import open_catalogue
-from framesearch.lookup import Finder
+from embedded_stack.dag_runs import missing_step
+from framesearch.backends import open_catalogue
 from framesearch.records import VideoStatus
+from framesearch.search.finder import Finder
 from framesearch.settings import Settings
 
 DAGS = ["ingest_playlists", "rebuild_index", "retrain_encoder"]

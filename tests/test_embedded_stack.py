@@ -27,17 +27,16 @@ from rich.console import Console
 from embedded_stack import demo_feed, environment, playlists
 from embedded_stack.airflow_api import AirflowApi
 from embedded_stack.components import Component, components
+from embedded_stack.dag_runs import DAGS
 from embedded_stack.errors import PlaylistMissing, PortTaken, StackBusy
-from embedded_stack.pipeline import DAGS
 from embedded_stack.ports import check_ports, is_free
 from embedded_stack.processes import Processes
 from embedded_stack.progress import Progress, Row
-from framesearch.catalogue import open_catalogue
-from framesearch.indexing import current_build
+from framesearch.backends import open_catalogue, open_storage
+from framesearch.jobs.build_index import current_build
 from framesearch.records import PlaylistListing
 from framesearch.settings import CONFIG_FILE, Settings
 from framesearch.sources.addresses import normalise
-from framesearch.storage import open_storage
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -5,10 +5,11 @@ import pytest
 from index_fixtures import Library
 from stored_frames import store_video
 
-from framesearch import embedding, layout, tables
-from framesearch.encoder import Encoder
 from framesearch.errors import NotStored, ObjectDamaged
+from framesearch.jobs import embed
+from framesearch.models.encoder import Encoder
 from framesearch.records import FrameRole
+from framesearch.store import layout, tables
 
 
 def test_embeds_the_index_frames_of_each_video_once(library: Library) -> None:
@@ -24,14 +25,14 @@ def test_embeds_the_index_frames_of_each_video_once(library: Library) -> None:
 
 def test_another_model_version_embeds_anew(library: Library) -> None:
     library.embed("1")
-    assert embedding.videos_to_embed("2", library.catalogue, library.storage) == ["v0", "v1", "v2"]
+    assert embed.videos_to_embed("2", library.catalogue, library.storage) == ["v0", "v1", "v2"]
 
 
 def test_blank_frames_are_not_embedded(library: Library) -> None:
     store_video(library.catalogue, library.storage, "black", seed=5, quality=0.0)
     encoder = Encoder(library.encoder_file)
-    assert embedding.embed_video("black", encoder, "1", library.storage) == 0
-    assert "black" not in embedding.videos_to_embed("1", library.catalogue, library.storage)
+    assert embed.embed_video("black", encoder, "1", library.storage) == 0
+    assert "black" not in embed.videos_to_embed("1", library.catalogue, library.storage)
     assert "black" in library.videos_of(library.publish().index_id)
 
 
@@ -39,7 +40,7 @@ def test_embedding_twice_keeps_the_first(library: Library) -> None:
     library.embed()
     path = library.storage.root / layout.embeddings("1", "v0")
     before = path.read_bytes()
-    assert embedding.embed_video("v0", Encoder(library.encoder_file), "1", library.storage) == 24
+    assert embed.embed_video("v0", Encoder(library.encoder_file), "1", library.storage) == 24
     assert path.read_bytes() == before
 
 
@@ -47,7 +48,7 @@ def test_damaged_frames_name_the_video_and_cost_no_other(library: Library) -> No
     library.damage(layout.frames("v1"))
     with pytest.raises(ObjectDamaged, match=r"v1\.parquet is damaged"):
         library.embed()
-    assert embedding.embed_video("v2", Encoder(library.encoder_file), "1", library.storage) == 24
+    assert embed.embed_video("v2", Encoder(library.encoder_file), "1", library.storage) == 24
     assert library.videos_of(library.build().index_id) == ["v0", "v2"]
 
 
@@ -58,12 +59,12 @@ def test_a_picture_that_is_no_picture_names_the_video(library: Library) -> None:
         tables.write_frames(scratch / "frames", [frame])
         library.storage.create(layout.frames("v1"), scratch / "frames")
     with pytest.raises(ObjectDamaged, match=r"video v1 are damaged.*ingest the video again"):
-        embedding.embed_video("v1", Encoder(library.encoder_file), "1", library.storage)
+        embed.embed_video("v1", Encoder(library.encoder_file), "1", library.storage)
 
 
 def test_frames_that_are_not_stored_are_said(library: Library) -> None:
     with pytest.raises(NotStored):
-        embedding.embed_video("absent", Encoder(library.encoder_file), "1", library.storage)
+        embed.embed_video("absent", Encoder(library.encoder_file), "1", library.storage)
 
 
 def test_waits_for_frames_before_embedding(library: Library) -> None:

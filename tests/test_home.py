@@ -18,13 +18,13 @@ from training_fixtures import ODD_NAME, Trained, empty_database, free_port, regi
 
 from embedded_stack.environment import stack_environment
 from embedded_stack.processes import Processes
-from framesearch import privacy
 from framesearch.database_urls import sqlite_file, sqlite_url
-from framesearch.encoder import Encoder
-from framesearch.privacy import close_to_others
-from framesearch.registry import Registry
-from framesearch.relocation import adopt_artifacts
+from framesearch.models.encoder import Encoder
+from framesearch.models.registry import Registry
+from framesearch.models.relocation import adopt_artifacts
 from framesearch.settings import Settings
+from framesearch.system import privacy
+from framesearch.system.privacy import close_to_others
 from framesearch.video import VideoFile
 from mlflow_server.__main__ import command
 
@@ -49,7 +49,7 @@ def _own_umask() -> Iterator[None]:
 def command_line(*arguments: object, home: Path, cwd: Path, **settings: str) -> subprocess.CompletedProcess[str]:
     """The real `framesearch`, in a process of its own."""
     return subprocess.run(
-        [sys.executable, "-c", "from framesearch.cli import app; app()", *map(str, arguments)],
+        [sys.executable, "-c", "from framesearch.cli.app import app; app()", *map(str, arguments)],
         env={**os.environ, "FRAMESEARCH_HOME": str(home), **settings},
         cwd=cwd,
         capture_output=True,

@@ -16,14 +16,14 @@ import pytest
 from generated_videos import draw_video
 from hostile_server import Client, HostileServer
 
-from framesearch.catalogue import Catalogue
+from framesearch.catalogue.contract import Catalogue
 from framesearch.errors import PlaylistUnavailable, PlaylistUnreachable, VideoNotYet, VideoUnavailable
-from framesearch.ingest import discover, extract_video
+from framesearch.jobs.ingest import discover, extract_video
 from framesearch.records import VideoStatus
 from framesearch.settings import Settings
 from framesearch.sources.downloads import download
 from framesearch.sources.playlists import list_playlist
-from framesearch.storage import FolderStorage
+from framesearch.store.folder import FolderStorage
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from framesearch import index as index_module
 from framesearch.errors import IndexIncompatible
-from framesearch.index import SQ8_LIMIT, FrameIndex, type_for
+from framesearch.index import vectors as index_module
+from framesearch.index.vectors import SQ8_LIMIT, FrameIndex, type_for
 
 
 def unit(rows: int, dimension: int = 32, seed: int = 0) -> np.ndarray:

@@ -10,10 +10,14 @@ from index_fixtures import Library
 from stored_frames import NOW, store_video
 from thumbnail_encoder import write_thumbnail_encoder
 
-from framesearch import indexing, layout, publishing, tables
-from framesearch.bundle import current_index_id, move_pointer, open_bundle, read_card, stored_index_ids
 from framesearch.errors import IndexIncompatible, NoIndex, NothingToIndex, PointerMoved
+from framesearch.index.bundle import open_bundle
+from framesearch.index.card import read_card
+from framesearch.index.pointer import current_index_id, move_pointer, stored_index_ids
+from framesearch.jobs import build_index as build_index_module
+from framesearch.jobs import clean_storage, publish_index
 from framesearch.records import IndexBuild, PlaylistListing
+from framesearch.store import layout, tables
 
 
 def current(library: Library) -> str | None:
@@ -45,18 +49,18 @@ def test_nothing_new_makes_no_bundle(library: Library) -> None:
     assert again.index_id == build.index_id
     assert again.published_at is not None
     assert stored_index_ids(library.storage) == [build.index_id]
-    assert publishing.publish(again.index_id, library.catalogue, library.storage) is False
+    assert publish_index.publish(again.index_id, library.catalogue, library.storage) is False
 
 
 def test_adds_only_what_is_new(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(indexing, "FITTED_ROWS", 1)
-    monkeypatch.setattr(indexing, "CHECKED_SIMILARITY", 0.9)  # the quantiser of three videos, on a fourth
+    monkeypatch.setattr(build_index_module, "FITTED_ROWS", 1)
+    monkeypatch.setattr(build_index_module, "CHECKED_SIMILARITY", 0.9)  # the quantiser of three videos, on a fourth
     first = library.publish()
     store_video(library.catalogue, library.storage, "v3", seed=3)
     library.embed()
     read: list[str] = []
     real = tables.read_embeddings
-    monkeypatch.setattr(indexing.tables, "read_embeddings", lambda path: read.append(path.stem) or real(path))
+    monkeypatch.setattr(tables, "read_embeddings", lambda path: read.append(path.stem) or real(path))
     second = library.build()
     assert set(read) == {"v3"}
     assert read_card(library.storage, second.index_id).base == first.index_id
@@ -167,8 +171,8 @@ def test_its_quantiser_is_fitted_anew_when_it_has_outgrown_it(
 
     assert read_card(library.storage, library.publish().index_id).trained_rows == 72
     assert fitted_on(3) == 120  # too few rows to rely on
-    monkeypatch.setattr(indexing, "FITTED_ROWS", 100)
-    monkeypatch.setattr(indexing, "CHECKED_SIMILARITY", 0.9)
+    monkeypatch.setattr(build_index_module, "FITTED_ROWS", 100)
+    monkeypatch.setattr(build_index_module, "CHECKED_SIMILARITY", 0.9)
     assert [fitted_on(number) for number in range(4, 8)] == [120, 120, 264, 264]
 
 
@@ -208,19 +212,19 @@ def test_builds_though_frames_are_gone(library: Library) -> None:
 def test_publishing_moves_the_pointer_once(library: Library) -> None:
     library.embed()
     build = library.build()
-    assert publishing.publish(build.index_id, library.catalogue, library.storage) is True
+    assert publish_index.publish(build.index_id, library.catalogue, library.storage) is True
     assert current(library) == build.index_id
     assert library.catalogue.index_builds()[0].published_at is not None
-    assert publishing.publish(build.index_id, library.catalogue, library.storage) is False
+    assert publish_index.publish(build.index_id, library.catalogue, library.storage) is False
 
 
 def test_a_late_publisher_does_not_turn_the_clock_back(library: Library) -> None:
     library.embed()
     first = library.build()
-    publishing.publish(first.index_id, library.catalogue, library.storage)
+    publish_index.publish(first.index_id, library.catalogue, library.storage)
     store_video(library.catalogue, library.storage, "v3", seed=3)
     second = library.publish()
-    assert publishing.publish(first.index_id, library.catalogue, library.storage) is False
+    assert publish_index.publish(first.index_id, library.catalogue, library.storage) is False
     assert current(library) == second.index_id
 
 
@@ -239,7 +243,7 @@ def overtaken(library: Library) -> tuple[str, str]:
 def test_of_two_builds_upon_the_same_one_the_second_is_deleted_and_must_be_built_again(library: Library) -> None:
     first, other = overtaken(library)
     with pytest.raises(PointerMoved, match="build again"):
-        publishing.publish(other, library.catalogue, library.storage)
+        publish_index.publish(other, library.catalogue, library.storage)
     assert stored_index_ids(library.storage) == [first] == [current(library)]
     assert [build.index_id for build in library.catalogue.index_builds()] == [first]
 
@@ -247,7 +251,7 @@ def test_of_two_builds_upon_the_same_one_the_second_is_deleted_and_must_be_built
 def test_whoever_is_overtaken_builds_what_is_left(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     """A host that shares no lock publishes between our build and our publishing."""
     library.embed()
-    real, built = publishing.build_index, list[str]()
+    real, built = publish_index.build_index, list[str]()
 
     def build(*arguments: object) -> IndexBuild:
         done = real(*arguments)
@@ -261,13 +265,13 @@ def test_whoever_is_overtaken_builds_what_is_left(library: Library, monkeypatch:
             library.embed()
         return done
 
-    monkeypatch.setattr(publishing, "build_index", build)
+    monkeypatch.setattr(publish_index, "build_index", build)
     update = (library.encoder_file, library.catalogue, library.storage, library.settings)
-    build_, published = publishing.update_index("1", *update)
+    build_, published = publish_index.update_index("1", *update)
     assert (published, len(built), build_.index_id) == (True, 2, built[1])
     assert library.videos_of(current(library) or "") == ["v0", "v1", "v2", "v3"]
     assert built[0] not in stored_index_ids(library.storage)
-    assert publishing.update_index("1", *update) == (replace(build_, published_at=ANY), False)
+    assert publish_index.update_index("1", *update) == (replace(build_, published_at=ANY), False)
 
 
 def test_a_build_that_was_killed_before_it_was_published_is_used(library: Library) -> None:
@@ -278,7 +282,7 @@ def test_a_build_that_was_killed_before_it_was_published_is_used(library: Librar
             library.catalogue.forget_index_build(left.index_id)
         assert library.build() == left
         assert library.catalogue.index_builds() == [left]
-    assert publishing.publish(left.index_id, library.catalogue, library.storage)
+    assert publish_index.publish(left.index_id, library.catalogue, library.storage)
     assert stored_index_ids(library.storage) == [left.index_id]
 
 
@@ -297,7 +301,7 @@ def test_a_build_that_was_killed_and_lacks_something_is_deleted(library: Library
 
 def test_what_was_rolled_back_from_is_not_taken_for_the_build_of_a_killed_one(library: Library) -> None:
     first, second, third = three_bundles(library)
-    publishing.roll_back(library.storage, library.catalogue, first)
+    publish_index.roll_back(library.storage, library.catalogue, first)
     fourth = library.publish().index_id
     assert stored_index_ids(library.storage) == [first, second, third, fourth]
 
@@ -307,7 +311,7 @@ def test_who_was_killed_between_moving_the_pointer_and_noting_it_is_made_up_for(
     build = library.build()
     move_pointer(library.storage, build.index_id, current_index_id(library.storage)[1])
     assert library.build().published_at is not None
-    assert publishing.publish(build.index_id, library.catalogue, library.storage) is False
+    assert publish_index.publish(build.index_id, library.catalogue, library.storage) is False
     assert library.catalogue.index_builds()[0].published_at is not None
 
 
@@ -316,13 +320,13 @@ def test_a_damaged_bundle_is_not_published(library: Library) -> None:
     build = library.build()
     library.damage(layout.bundle(build.index_id) + layout.BUNDLE_ENCODER)
     with pytest.raises(IndexIncompatible):
-        publishing.publish(build.index_id, library.catalogue, library.storage)
+        publish_index.publish(build.index_id, library.catalogue, library.storage)
     assert current(library) is None
 
 
 def test_an_unknown_bundle_is_not_published(library: Library) -> None:
     with pytest.raises(NoIndex):
-        publishing.publish("20260131T120000000000Z-0000", library.catalogue, library.storage)
+        publish_index.publish("20260131T120000000000Z-0000", library.catalogue, library.storage)
 
 
 # ---- roll back and clean
@@ -339,29 +343,29 @@ def three_bundles(library: Library) -> list[str]:
 def test_rolls_back_one_at_a_time_or_to_any(library: Library) -> None:
     first, second, third = three_bundles(library)
     assert current(library) == third
-    assert publishing.roll_back(library.storage, library.catalogue) == second
-    assert publishing.roll_back(library.storage, library.catalogue) == current(library) == first
+    assert publish_index.roll_back(library.storage, library.catalogue) == second
+    assert publish_index.roll_back(library.storage, library.catalogue) == current(library) == first
     with pytest.raises(NoIndex, match="no older index"):
-        publishing.roll_back(library.storage, library.catalogue)
-    assert publishing.roll_back(library.storage, library.catalogue, third) == current(library) == third
+        publish_index.roll_back(library.storage, library.catalogue)
+    assert publish_index.roll_back(library.storage, library.catalogue, third) == current(library) == third
 
 
 def test_does_not_roll_back_to_a_damaged_bundle(library: Library) -> None:
     _, second, third = three_bundles(library)
     library.damage(layout.bundle(second) + layout.BUNDLE_FAISS)
     with pytest.raises(IndexIncompatible):
-        publishing.roll_back(library.storage, library.catalogue)
+        publish_index.roll_back(library.storage, library.catalogue)
     assert current(library) == third
 
 
 def test_does_not_roll_back_before_the_first(library: Library) -> None:
     with pytest.raises(NoIndex):
-        publishing.roll_back(library.storage, library.catalogue)
+        publish_index.roll_back(library.storage, library.catalogue)
 
 
 def test_the_next_build_after_a_roll_back_holds_everything(library: Library) -> None:
     first, _, _ = three_bundles(library)
-    publishing.roll_back(library.storage, library.catalogue, first)
+    publish_index.roll_back(library.storage, library.catalogue, first)
     build = library.publish()
     assert current(library) == build.index_id
     assert library.videos_of(build.index_id) == ["v0", "v1", "v2", "v3", "v4"]
@@ -370,11 +374,11 @@ def test_the_next_build_after_a_roll_back_holds_everything(library: Library) -> 
 def test_keeps_the_newest_bundles_and_the_published_one(library: Library) -> None:
     first, second, third = three_bundles(library)
     few = library.settings.model_copy(update={"bundles_kept": 1})
-    publishing.roll_back(library.storage, library.catalogue, first)
-    assert publishing.clean(library.storage, library.catalogue, few) == [layout.bundle(second)]
+    publish_index.roll_back(library.storage, library.catalogue, first)
+    assert clean_storage.clean(library.storage, library.catalogue, few) == [layout.bundle(second)]
     assert stored_index_ids(library.storage) == [first, third]
     assert current(library) == first
-    assert publishing.clean(library.storage, library.catalogue, few) == []
+    assert clean_storage.clean(library.storage, library.catalogue, few) == []
 
 
 def test_cleans_what_dead_builds_left(library: Library) -> None:
@@ -384,7 +388,7 @@ def test_cleans_what_dead_builds_left(library: Library) -> None:
         folder = library.storage.root / layout.bundle(index_id)
         folder.mkdir()
         (folder / layout.BUNDLE_FAISS).write_bytes(b"half")
-    cleaned = publishing.clean(library.storage, library.catalogue, library.settings)
+    cleaned = clean_storage.clean(library.storage, library.catalogue, library.settings)
     assert cleaned == [layout.bundle(index_id) for index_id in dead]
 
 
@@ -393,7 +397,7 @@ def test_keeps_embeddings_where_the_champion_is_unknown(library: Library, tmp_pa
     second = replace(library, encoder_file=write_thumbnail_encoder(tmp_path / "second.onnx", cells=8))
     second.publish("2")
     few = library.settings.model_copy(update={"bundles_kept": 1})
-    cleaned = publishing.clean(library.storage, library.catalogue, few)
+    cleaned = clean_storage.clean(library.storage, library.catalogue, few)
     assert [path for path in cleaned if path.startswith(layout.EMBEDDINGS)] == []
     assert library.storage.list(layout.embeddings_of("1"))
 

@@ -12,13 +12,13 @@ from ingest_line import Line
 from local_feed import LocalFeed
 from yt_dlp_plugins.extractor.shapes import RELEASE
 
-from framesearch import layout
-from framesearch.catalogue import Catalogue
+from framesearch.catalogue.contract import Catalogue
 from framesearch.errors import PlaylistUnavailable, StorageFull, VideoNotYet
 from framesearch.images.pixels import BLANK_QUALITY, decode_jpeg
 from framesearch.records import FrameRole, ListedVideo, PlaylistListing, VideoStatus
 from framesearch.settings import Settings
-from framesearch.storage import FolderStorage
+from framesearch.store import layout
+from framesearch.store.folder import FolderStorage
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from leafy_pictures import leaves
 
-from framesearch import codebook
 from framesearch.images.keypoints import Keypoints, detect
-from framesearch.tables import FEATURE
+from framesearch.index import codebook
+from framesearch.store.tables import FEATURE
 
 SCENE = cv2.resize(leaves(1), (640, 360), interpolation=cv2.INTER_CUBIC)
 

@@ -18,7 +18,7 @@ from real_runs import Point, RealRun, state, tree_hash
 pytestmark = pytest.mark.timeout(1200)
 
 KILLED: list[Point] = [
-    ("starting", r"^run import framesearch.pipeline$", 1),
+    ("starting", r"^run import framesearch.jobs.run_all$", 1),
     ("listing, its playlist noted", r"^run sql INSERT INTO videos", 1),
     ("listing, its videos noted", r"^run sql INSERT INTO playlist_videos", 1),
     ("first video, decoding", r"^run write .*/scratch/\.lock", 2),

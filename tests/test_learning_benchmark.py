@@ -13,11 +13,10 @@ from thumbnail_encoder import write_thumbnail_encoder
 from benchmarks.accuracy.footage import WrongChoice
 from benchmarks.learning import judging, running
 from benchmarks.learning.__main__ import options
-from framesearch.catalogue import open_catalogue
-from framesearch.encoder import Encoder
+from framesearch.backends import open_catalogue, open_storage
 from framesearch.errors import NotEnoughFrames
+from framesearch.models.encoder import Encoder
 from framesearch.settings import Settings
-from framesearch.storage import open_storage
 from training.fitting import fit
 from training.gate import encoder_exam
 

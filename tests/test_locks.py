@@ -1,4 +1,4 @@
-"""framesearch.locks: one holder at a time, named to those who wait, and none that outlives its process."""
+"""framesearch.system.locks: one holder at a time, named to those who wait, and none that outlives its process."""
 
 import multiprocessing
 import os
@@ -8,8 +8,8 @@ import sys
 import threading
 from multiprocessing.synchronize import Event
 
-from framesearch.locks import INDEX, TRAINING, extraction, held, sweep
 from framesearch.settings import Settings
+from framesearch.system.locks import INDEX, TRAINING, extraction, held, sweep
 
 _spawn = multiprocessing.get_context("spawn")
 
@@ -100,7 +100,7 @@ def test_a_sweep_leaves_only_locks_that_are_held(fresh_settings: Settings) -> No
 def test_a_process_that_inherits_a_lock_holds_it_until_it_ends(fresh_settings: Settings) -> None:
     """As the training does whose parent was killed."""
     program = (
-        "import os, subprocess, sys; from pathlib import Path; from framesearch.locks import held; "
+        "import os, subprocess, sys; from pathlib import Path; from framesearch.system.locks import held; "
         "from framesearch.settings import Settings\n"
         "with held('training', Settings(home=Path(sys.argv[1])), 'the first') as lock:\n"
         "    child = subprocess.Popen(['sleep', '600'], pass_fds=[lock.descriptor], stdout=subprocess.DEVNULL)\n"

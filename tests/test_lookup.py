@@ -13,11 +13,14 @@ from index_fixtures import Library
 from leafy_pictures import leaves
 from stored_frames import picture, store_video
 
-from framesearch import layout, lookup, publishing
 from framesearch.errors import IndexIncompatible, NoIndex, NotStored
 from framesearch.images.pixels import decode_jpeg
-from framesearch.lookup import Finder, link_at, youtube_video
+from framesearch.jobs import clean_storage, publish_index
 from framesearch.records import Answer
+from framesearch.search import finder as finder_module
+from framesearch.search.finder import Finder
+from framesearch.sources.links import link_at, youtube_video
+from framesearch.store import layout
 
 
 @pytest.fixture
@@ -211,7 +214,7 @@ def test_picks_up_a_new_bundle_when_asked(library: Library) -> None:
 def test_picks_up_a_new_bundle_by_itself_without_a_failed_query(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lookup, "CHECK_EVERY_S", 0.01)
+    monkeypatch.setattr(finder_module, "CHECK_EVERY_S", 0.01)
     library.publish()
     finder = Finder(library.settings)
     finder.refresh()
@@ -234,7 +237,7 @@ def test_picks_up_a_new_bundle_by_itself_without_a_failed_query(
     for number in (5, 6, 7):
         store_video(library.catalogue, library.storage, f"v{number}", seed=number)
         builds.append(library.publish().index_id)
-        publishing.clean(library.storage, library.catalogue, few)
+        clean_storage.clean(library.storage, library.catalogue, few)
         deadline = time.monotonic() + 20
         while builds[-1] not in served and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -256,7 +259,7 @@ def test_a_damaged_new_bundle_leaves_the_old_one_serving(library: Library, caplo
         assert finder.refresh() is False
     assert f"index {first.index_id} goes on serving" in caplog.text
     assert finder.search(picture(1, 2.2)).index_id == first.index_id
-    publishing.roll_back(library.storage, library.catalogue, first.index_id)
+    publish_index.roll_back(library.storage, library.catalogue, first.index_id)
     finder.refresh()
     assert finder.search(picture(1, 2.2)).index_id == first.index_id
 

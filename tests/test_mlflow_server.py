@@ -17,11 +17,11 @@ from mlflow.server.security_utils import is_allowed_host_header, should_block_co
 from raw_http import refuses_strangers
 from training_fixtures import free_port, register_version
 
-from framesearch.encoder import Encoder
 from framesearch.errors import InvalidSetting
-from framesearch.registry import Registry
+from framesearch.models.encoder import Encoder
+from framesearch.models.registry import Registry
+from framesearch.models.training_process import _environment
 from framesearch.settings import Settings
-from framesearch.trainer import _environment
 from mlflow_server.__main__ import check_port, command
 
 

@@ -12,10 +12,10 @@ from generated_videos import draw_video
 from local_feed import LocalFeed
 from yt_dlp.utils import ExtractorError
 
-from framesearch.catalogue import Catalogue
+from framesearch.catalogue.contract import Catalogue
 from framesearch.errors import PlaylistUnavailable, PlaylistUnreachable, VideoNotYet, VideoUnavailable
-from framesearch.ingest import discover
-from framesearch.pipeline import run_line
+from framesearch.jobs.ingest import discover
+from framesearch.jobs.run_all import run_line
 from framesearch.records import ListedVideo, PlaylistListing
 from framesearch.settings import Settings
 from framesearch.sources.downloads import download

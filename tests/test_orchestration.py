@@ -11,7 +11,7 @@ from airflow.sdk import RetryAction
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from framesearch import errors
-from framesearch.catalogue import open_catalogue
+from framesearch.backends import open_catalogue
 from framesearch.errors import FramesearchError, StorageFull, VideoNotYet, VideoUnavailable
 from framesearch.records import ListedVideo, PlaylistListing
 from orchestration import failures, labels
@@ -144,7 +144,7 @@ def home_in_use(own_home, empty_database: Path):
 def test_the_dag_takes_what_a_run_trained_meanwhile(home_in_use, monkeypatch: pytest.MonkeyPatch):
     from training_fixtures import register_version
 
-    from framesearch.registry import Registry
+    from framesearch.models.registry import Registry
     from framesearch.settings import settings
     from orchestration import retraining
 
@@ -166,10 +166,10 @@ def test_the_dag_publishes_what_is_left_where_a_run_was_quicker(home_in_use):
     from stored_frames import store_video
     from training_fixtures import register_version
 
-    from framesearch import publishing
-    from framesearch.bundle import current_index_id, stored_index_ids
-    from framesearch.registry import Registry
-    from framesearch.storage import open_storage
+    from framesearch.backends import open_storage
+    from framesearch.index.pointer import current_index_id, stored_index_ids
+    from framesearch.jobs import publish_index
+    from framesearch.models.registry import Registry
     from orchestration import rebuilding
 
     registry, catalogue, storage = Registry(home_in_use), open_catalogue(home_in_use), open_storage(home_in_use)
@@ -180,7 +180,7 @@ def test_the_dag_publishes_what_is_left_where_a_run_was_quicker(home_in_use):
     store_video(catalogue, storage, "newcomer", seed=9, seconds=12)
     rebuilding.embed_videos(["newcomer"], champion)
     encoder_file = Path(champion["encoder_file"])
-    theirs, _ = publishing.update_index("1", encoder_file, catalogue, storage, home_in_use)  # `framesearch run`
+    theirs, _ = publish_index.update_index("1", encoder_file, catalogue, storage, home_in_use)  # `framesearch run`
     context = {"ti": TaskInstance()}
     with pytest.raises(AirflowSkipException, match=f"index {theirs.index_id} is published already"):
         list(rebuilding.publish_index(built, context))

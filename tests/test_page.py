@@ -31,8 +31,8 @@ from raw_http import opens, refuses_strangers, status
 from stored_frames import picture, store_video
 from streamlit.testing.v1 import AppTest
 
-from framesearch import layout
-from framesearch.bundle import IndexedVideo
+from framesearch.index.bundle import IndexedVideo
+from framesearch.store import layout
 from inference_front import library as front
 from inference_front.library import local_file, player_address
 
@@ -96,7 +96,7 @@ def test_says_what_the_index_holds(published: Library, open_page: Any) -> None:
 def test_answers_an_upload(published: Library, open_page: Any) -> None:
     page = ask(open_page(published), png(picture(2, 4.2)))
     assert "Film v2" in said(page)
-    assert "00:04" in said(page)
+    assert "0:04" in said(page)
     assert 'href="https://films.example/v2"' in said(page)
 
 
@@ -138,7 +138,7 @@ def test_a_picture_of_several_videos_is_one_answer(published: Library, open_page
     page = ask(open_page(published), png(picture(2, 4.2)))
     assert "Appears in 2 videos" in said(page)
     other, sure = page.button(key="also-play-1"), re.search(r"\d+% sure", said(page))
-    assert other.label in (r"Show \[Again\] at 00:04", "Show Film v2 at 00:04")
+    assert other.label in (r"Show \[Again\] at 0:04", "Show Film v2 at 0:04")
     other.click().run()
     assert not page.exception
     shown = next(body for body in (element.proto.body for element in page.get("html")) if "fs-title fs-best" in body)

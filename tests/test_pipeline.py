@@ -8,14 +8,14 @@ import pytest
 from generated_videos import draw_video
 from training_fixtures import register_version
 
-from framesearch import embedding, ingest, layout
-from framesearch.catalogue import open_catalogue
+from framesearch.backends import open_catalogue, open_storage
 from framesearch.errors import TrainingFailed
-from framesearch.lookup import Finder
-from framesearch.pipeline import LineReport, run_line
-from framesearch.registry import Registry
+from framesearch.jobs import embed, ingest
+from framesearch.jobs.run_all import LineReport, run_line
+from framesearch.models.registry import Registry
+from framesearch.search.finder import Finder
 from framesearch.settings import Settings
-from framesearch.storage import open_storage
+from framesearch.store import layout
 from framesearch.video import VideoFile
 
 
@@ -105,7 +105,7 @@ def test_an_error_that_nobody_foresaw_costs_one_member_and_is_named(
     """Whatever a site, a decoder or a disk may raise: the members' errors are what is stood in for."""
     bad_list = tmp_path / "bad list"
     bad_list.mkdir()
-    list_playlist, download, embed = ingest.list_playlist, ingest.VideoFile, embedding.embed_video
+    list_playlist, download, embed_video = ingest.list_playlist, ingest.VideoFile, embed.embed_video
 
     def lists(url: str, *rest: object) -> object:
         if url == str(bad_list):
@@ -120,11 +120,11 @@ def test_an_error_that_nobody_foresaw_costs_one_member_and_is_named(
     def embeds(video_id: str, *rest: object) -> object:
         if "third" in video_id:
             raise MemoryError("an encoder's")
-        return embed(video_id, *rest)
+        return embed_video(video_id, *rest)
 
     monkeypatch.setattr(ingest, "list_playlist", lists)
     monkeypatch.setattr(ingest, "VideoFile", opens)
-    monkeypatch.setattr(embedding, "embed_video", embeds)
+    monkeypatch.setattr(embed, "embed_video", embeds)
     draw_video(films / "third.mp4", duration_s=4, seed=7)
     report = run(with_champion, bad_list, films)
     assert (report.listed, report.extracted, report.embedded, report.published) == (1, 2, 1, True)
@@ -147,14 +147,14 @@ def test_two_left_out_of_one_title_are_told_apart(with_champion: Settings, tmp_p
 
 
 def test_damaged_frames_cost_one_video(with_champion: Settings, films: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = embedding.embed_video
+    real = embed.embed_video
 
-    def embed(video_id: str, *rest: object) -> int:
+    def embed_video(video_id: str, *rest: object) -> int:
         if video_id == open_catalogue(with_champion).videos()[-1].video_id:
             (Path(with_champion.storage) / layout.frames(video_id)).write_bytes(b"garbage")
         return real(video_id, *rest)
 
-    monkeypatch.setattr(embedding, "embed_video", embed)
+    monkeypatch.setattr(embed, "embed_video", embed_video)
     report = run(with_champion, films)
     assert (report.embedded, report.published) == (1, True)
     assert "is damaged" in report.left_out["film [1]"]
@@ -174,7 +174,7 @@ def test_a_failed_training_leaves_the_champion_at_work(
     def fail(*_: object, **__: object) -> None:
         raise TrainingFailed("the training ended without a model")
 
-    monkeypatch.setattr("framesearch.trainer.train", fail)
+    monkeypatch.setattr("framesearch.models.training_process.train", fail)
     due = with_champion.model_copy(update={"retrain_growth": 0.0})
     report = run(due, films)
     assert report.problems == ["the training ended without a model"]

@@ -8,7 +8,7 @@ from index_fixtures import Library
 from stored_frames import store_video
 
 from embedded_stack.example_query import answered_example
-from framesearch.playback import playable_kind
+from framesearch.sources.playback import playable_kind
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""framesearch.registry: versions, the champion, and the encoder's file. Real MLflow on a database of the test's own."""
+"""The registry: versions, the champion, and the encoder's file. Real MLflow on a database of the test's own."""
 
 import subprocess
 import sys
@@ -6,7 +6,6 @@ import sys
 import pytest
 from training_fixtures import register_version
 
-from framesearch.encoder import Encoder
 from framesearch.errors import (
     ChallengerNotBetter,
     ChampionMoved,
@@ -15,7 +14,8 @@ from framesearch.errors import (
     NoModelVersion,
     RegistryUnreachable,
 )
-from framesearch.registry import MODEL, NOT_BETTER, Registry
+from framesearch.models.encoder import Encoder
+from framesearch.models.registry import MODEL, NOT_BETTER, Registry
 from framesearch.settings import Settings
 
 
@@ -158,5 +158,7 @@ def test_what_people_wrote_and_logged_in_mlflow_stays(fresh_registry):
 
 
 def test_importing_the_registry_does_not_import_mlflow():
-    told = "import sys, framesearch.registry, framesearch.trainer; print('mlflow' in sys.modules)"
+    told = (
+        "import sys, framesearch.models.registry, framesearch.models.training_process; print('mlflow' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", told], capture_output=True, text=True).stdout.strip() == "False"

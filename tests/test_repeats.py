@@ -9,10 +9,10 @@ from index_fixtures import Library
 from leafy_pictures import leaves
 from stored_frames import picture, store_video
 
-from framesearch import layout
-from framesearch.lookup import Finder
-from framesearch.ranking import Place
-from framesearch.repeats import MOST_COMPARED, first_shown
+from framesearch.search.finder import Finder
+from framesearch.search.ranking import Place
+from framesearch.search.repeats import MOST_COMPARED, first_shown
+from framesearch.store import layout
 
 FILLING = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
 

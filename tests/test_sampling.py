@@ -10,8 +10,8 @@ from generated_videos import Footage, Scene, draw_video, even_times
 
 from framesearch.images.pixels import thumbnail
 from framesearch.records import FrameRole
-from framesearch.sampling import Sampler, ShotDetector
 from framesearch.video import VideoFile
+from framesearch.video.sampling import Sampler, ShotDetector
 
 PACE = 4.0
 

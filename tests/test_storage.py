@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from framesearch.backends import open_storage
 from framesearch.errors import InvalidSetting, NotStored, PointerMoved, StorageFull
 from framesearch.settings import Settings
-from framesearch.storage import FolderStorage, open_storage
+from framesearch.store.folder import FolderStorage
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import pytest
 from index_fixtures import Library
 from stored_frames import HEIGHT, WIDTH, picture, store_video
 
-from framesearch import layout
-from framesearch.bundle import Bundle, open_bundle
-from framesearch.stored_pictures import StoredPictures
+from framesearch.index.bundle import Bundle, open_bundle
+from framesearch.search.frame_cache import StoredPictures
+from framesearch.store import layout
 
 ONE = HEIGHT * WIDTH * 3  # bytes
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from framesearch.records import FrameRole
-from framesearch.tables import (
+from framesearch.store.tables import (
     FEATURE,
     ROW_GROUP,
     Embeddings,

@@ -1,4 +1,4 @@
-"""framesearch.trainer: a training as a process of its own, from stored frames to a registered version."""
+"""A training as a process of its own, from stored frames to a registered version."""
 
 import signal
 import subprocess
@@ -10,14 +10,13 @@ import pytest
 from stored_frames import store_video
 from training_fixtures import register_version, stored_home
 
-from framesearch import trainer
-from framesearch.catalogue import open_catalogue
-from framesearch.encoder import Encoder
+from framesearch.backends import open_catalogue, open_storage
 from framesearch.errors import InvalidSetting, NotEnoughFrames, RegistryUnreachable, TrainingFailed
-from framesearch.registry import Registry
-from framesearch.retraining import growth_since
+from framesearch.jobs.retrain import growth_since
+from framesearch.models import training_process
+from framesearch.models.encoder import Encoder
+from framesearch.models.registry import Registry
 from framesearch.settings import Settings
-from framesearch.storage import open_storage
 
 
 def test_a_training_ends_in_a_registered_version_with_its_figures(trained):
@@ -47,7 +46,7 @@ def test_the_training_is_heard_line_by_line_without_noise(trained):
 
 def test_too_few_frames_are_said_so_and_leave_no_run(fresh_registry, fresh_settings):
     with pytest.raises(NotEnoughFrames, match="training needs at least"):
-        trainer.train(fresh_settings)
+        training_process.train(fresh_settings)
     assert fresh_registry.client.search_registered_models() == []
     assert fresh_registry.client.get_experiment_by_name("frame-encoder") is None
 
@@ -58,22 +57,22 @@ def test_a_server_that_is_down_is_said_so_before_anything_is_trained(tmp_path, u
     address = f"http://127.0.0.1:{unused_port}"
     lines: list[str] = []
     with pytest.raises(RegistryUnreachable, match=f"{address} did not answer"):
-        trainer.train(Settings(home=settings.home, mlflow_tracking_uri=address), on_line=lines.append)
+        training_process.train(Settings(home=settings.home, mlflow_tracking_uri=address), on_line=lines.append)
     assert not [line for line in lines if "dataset" in line or "epoch" in line]
 
 
 def test_what_went_wrong_is_said_with_the_last_words(tmp_path):
     with pytest.raises(InvalidSetting, match="only a local folder"):
-        trainer.train(Settings(home=tmp_path, storage_uri="gs://bucket"))
+        training_process.train(Settings(home=tmp_path, storage_uri="gs://bucket"))
     with pytest.raises(TrainingFailed, match=r"status 2\n(.*\n)*.*invalid float value"):
-        trainer.train(Settings(home=tmp_path), minutes="many")  # type: ignore[arg-type]
+        training_process.train(Settings(home=tmp_path), minutes="many")  # type: ignore[arg-type]
 
 
 def test_a_killed_parent_leaves_no_training_and_no_running_run(fresh_registry, tmp_path):
     settings = stored_home(fresh_registry.home)
     script = (
         "import sys; from pathlib import Path; from framesearch.settings import Settings; "
-        "from framesearch.trainer import train; "
+        "from framesearch.models.training_process import train; "
         "train(Settings(home=Path(sys.argv[1])), minutes=30, on_line=lambda line: print(line, flush=True))"
     )
     parent = subprocess.Popen([sys.executable, "-c", script, settings.home], stdout=subprocess.PIPE, text=True)
@@ -106,7 +105,7 @@ def test_growth_is_of_index_frames_since_a_version_was_trained(fresh_registry):
 def test_the_child_gets_exactly_these_settings(tmp_path, monkeypatch):
     monkeypatch.setenv("FRAMESEARCH_JPEG_QUALITY", "40")
     given = Settings(home=tmp_path, playlists=("a", "b"), require_approval=True, jpeg_quality=85)
-    environment = trainer._environment(given)
+    environment = training_process._environment(given)
     code = "from framesearch.settings import load_settings; print(load_settings().model_dump_json())"
     read = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert Settings.model_validate_json(read.stdout) == given

@@ -11,13 +11,12 @@ from thumbnail_encoder import write_thumbnail_encoder
 from training_fixtures import register_version, stored_home
 from typer.testing import CliRunner
 
-from framesearch.catalogue import open_catalogue
-from framesearch.cli import app
-from framesearch.encoder import Encoder
+from framesearch.backends import open_catalogue, open_storage
+from framesearch.cli.app import app
 from framesearch.errors import ChallengerNotBetter, EncoderInvalid, NoModelVersion
-from framesearch.registry import MODEL, Registry
+from framesearch.models.encoder import Encoder
+from framesearch.models.registry import MODEL, Registry
 from framesearch.settings import Settings, settings
-from framesearch.storage import open_storage
 from training.gate import encoder_exam
 from training.onnx_import.interface import Reading
 from training.runs import import_encoder

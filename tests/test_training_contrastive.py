@@ -6,8 +6,7 @@ import pytest
 import tensorflow as tf
 from training_fixtures import stored_home
 
-from framesearch.catalogue import open_catalogue
-from framesearch.storage import open_storage
+from framesearch.backends import open_catalogue, open_storage
 from training.families import contrastive
 from training.families.known import family_named
 from training.fitting import dataset, fit

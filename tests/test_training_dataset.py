@@ -5,12 +5,11 @@ import pytest
 from stored_frames import store_video
 from training_fixtures import stored_home
 
-from framesearch import layout, tables
-from framesearch.catalogue import open_catalogue
+from framesearch.backends import open_catalogue, open_storage
 from framesearch.errors import NotEnoughFrames
 from framesearch.records import FrameRole
 from framesearch.settings import Settings
-from framesearch.storage import open_storage
+from framesearch.store import layout, tables
 from training.fitting import dataset
 
 

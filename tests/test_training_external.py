@@ -12,8 +12,8 @@ from descriptors import SIDE, cells_of, folding, looping, write_descriptor
 from onnx import TensorProto, numpy_helper
 from thumbnail_encoder import write_thumbnail_encoder
 
-from framesearch.encoder import Encoder
 from framesearch.errors import EncoderInvalid
+from framesearch.models.encoder import Encoder
 from training.onnx_import import interface
 from training.onnx_import.convert import wrap
 from training.onnx_import.interface import Reading

@@ -7,8 +7,7 @@ import keras
 import pytest
 from training_fixtures import stored_home
 
-from framesearch.catalogue import open_catalogue
-from framesearch.storage import open_storage
+from framesearch.backends import open_catalogue, open_storage
 from training.families.contract import Family
 from training.families.known import family_named
 from training.fitting import dataset, fit

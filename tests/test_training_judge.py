@@ -8,12 +8,11 @@ from stored_frames import store_video
 from thumbnail_encoder import write_thumbnail_encoder
 from training_fixtures import stored_home
 
-from framesearch.catalogue import open_catalogue
-from framesearch.encoder import Encoder
+from framesearch.backends import open_catalogue, open_storage
 from framesearch.errors import NotEnoughFrames
 from framesearch.images.distortions import DISTORTIONS
+from framesearch.models.encoder import Encoder
 from framesearch.settings import Settings
-from framesearch.storage import open_storage
 from training.gate import encoder_exam
 
 

@@ -10,10 +10,10 @@ import pytest
 from stored_frames import picture
 from training_fixtures import Trained
 
-from framesearch.encoder import Encoder
 from framesearch.images.pixels import resize
-from framesearch.registry import MODEL, Registry
-from framesearch.trainer import train
+from framesearch.models.encoder import Encoder
+from framesearch.models.registry import MODEL, Registry
+from framesearch.models.training_process import train
 from training.fitting import augment
 
 TRANSFORMS = 21

@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 from training_fixtures import register_version, stored_home
 
+from framesearch.backends import open_storage
 from framesearch.errors import InvalidSetting, NoModelVersion
-from framesearch.storage import open_storage
 from training.families import contrastive
 from training.families.known import family_named
 from training.fitting import dataset, teacher
@@ -16,7 +16,7 @@ from training.fitting import dataset, teacher
 def taught(fresh_registry):
     """A teacher and the frames it is asked about."""
     settings = stored_home(fresh_registry.home, videos=2)
-    from framesearch.catalogue import open_catalogue
+    from framesearch.backends import open_catalogue
 
     storage = open_storage(settings)
     frames = dataset.load(dataset.survey(open_catalogue(settings), storage), storage, side=96, max_frames=6000, seed=1)

@@ -6,12 +6,11 @@ from stored_frames import store_video
 from thumbnail_encoder import write_thumbnail_encoder
 from training_fixtures import stored_home
 
-from framesearch import layout
-from framesearch.catalogue import open_catalogue
-from framesearch.encoder import Encoder
+from framesearch.backends import open_catalogue, open_storage
 from framesearch.images.distortions import DISTORTIONS
-from framesearch.registry import ModelVersion
-from framesearch.storage import open_storage
+from framesearch.models.encoder import Encoder
+from framesearch.models.versions import ModelVersion
+from framesearch.store import layout
 from training.gate import encoder_exam
 from training.gate.search_exam import SearchMarks, search_with
 from training.gate.verdict import ExamResult, Verdict, decide

@@ -13,13 +13,14 @@ from real_runs import RealRun, state
 from stored_frames import store_video
 from training_fixtures import register_version, stored_home
 
-from framesearch.catalogue import Catalogue, open_catalogue
+from framesearch.backends import open_catalogue, open_storage
+from framesearch.catalogue.contract import Catalogue
 from framesearch.errors import VideoNotYet, VideoUnavailable
-from framesearch.ingest import discover, extract_once
-from framesearch.registry import NOT_BETTER, Registry
-from framesearch.retraining import trained_already
+from framesearch.jobs.ingest import discover, extract_once
+from framesearch.jobs.retrain import trained_already
+from framesearch.models.registry import NOT_BETTER, Registry
 from framesearch.settings import Settings
-from framesearch.storage import FolderStorage, open_storage
+from framesearch.store.folder import FolderStorage
 
 pytestmark = pytest.mark.timeout(600)
 

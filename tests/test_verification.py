@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 from leafy_pictures import leaves
 
-from framesearch.codebook import places_in, places_of, quantised
 from framesearch.images.keypoints import Keypoints, detect
 from framesearch.images.overlay import NO_LIKENESS, Likeness, Overlay, filling, grey, prepared
-from framesearch.images.registration import register
-from framesearch.local_index import LocalIndex, Matches
-from framesearch.placement import Alignment, align
-from framesearch.tables import FEATURE
+from framesearch.images.pixel_alignment import register
+from framesearch.index.codebook import places_in, places_of, quantised
+from framesearch.index.visual_words import LocalIndex, Matches
+from framesearch.search.placement import Alignment, align
+from framesearch.store.tables import FEATURE
 
 FRAMES = [leaves(seed) for seed in range(6)]
 

@@ -9,12 +9,11 @@ from pathlib import Path
 import pytest
 from stored_frames import store_video
 
-from framesearch import registry as registered
-from framesearch.catalogue import open_catalogue
-from framesearch.registry import Registry
+from framesearch.backends import open_catalogue, open_storage
+from framesearch.models import registry as registered
+from framesearch.models.registry import Registry
+from framesearch.models.training_process import TrainingOutcome, train
 from framesearch.settings import Settings
-from framesearch.storage import open_storage
-from framesearch.trainer import TrainingOutcome, train
 
 # What addresses of databases and artifacts must survive in a path: escapes, separators, quotes, other alphabets.
 ODD_NAME = "a home %41 #1?x@y&z 'é🙂 שלום"

@@ -16,12 +16,12 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from framesearch.catalogue import open_catalogue
+from framesearch.backends import open_catalogue, open_storage
 from framesearch.errors import FramesearchError, NotEnoughFrames, RegistryUnreachable
-from framesearch.privacy import close_to_others
-from framesearch.registry import Registry, is_unreachable
+from framesearch.models.mlflow_errors import is_unreachable
+from framesearch.models.registry import Registry
 from framesearch.settings import Settings, settings
-from framesearch.storage import open_storage
+from framesearch.system.privacy import close_to_others
 from training.fitting import dataset
 from training.gate import encoder_exam
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from benchmarks.accuracy.gallery import Gallery
 from benchmarks.accuracy.systems import FramesearchSystem, Reply
-from framesearch import candidates, verification
 from framesearch.images.keypoints import Keypoints, detect
+from framesearch.search import candidates, verification
 from framesearch.settings import Settings
 
 _VIEWS = candidates.views

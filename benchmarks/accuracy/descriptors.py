@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime as ort
 
 from benchmarks.accuracy.footage import fingerprint
-from framesearch.encoder import Encoder
+from framesearch.models.encoder import Encoder
 
 _BATCH = 16
 

@@ -9,11 +9,11 @@ import numpy as np
 
 from benchmarks.accuracy.footage import fingerprint
 from benchmarks.accuracy.homes import Library
-from framesearch import layout, tables
+from framesearch.backends import open_storage
 from framesearch.images.pixels import BLANK_QUALITY, decode_jpeg
 from framesearch.images.sameness import look
 from framesearch.records import FrameRole
-from framesearch.storage import open_storage
+from framesearch.store import layout, tables
 
 MOVING, STILL = 3.0, 1.5  # stored frames a second: at least, at most
 

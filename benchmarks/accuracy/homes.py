@@ -12,14 +12,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.accuracy.footage import Footage
-from framesearch import ingest, layout, trainer
-from framesearch.catalogue import open_catalogue
+from framesearch.backends import open_catalogue, open_storage
 from framesearch.errors import FramesearchError, NoIndex
-from framesearch.pipeline import run_line
+from framesearch.jobs import ingest
+from framesearch.jobs.run_all import run_line
+from framesearch.models import training_process
+from framesearch.models.registry import Registry
 from framesearch.records import Video, VideoStatus
-from framesearch.registry import Registry
 from framesearch.settings import Settings, load_settings
-from framesearch.storage import open_storage
+from framesearch.store import layout
 
 log = logging.getLogger(__name__)
 
@@ -122,7 +123,9 @@ def _ingest_and_import(videos: Path, settings: Settings, external: External) -> 
     name = re.sub(r"[^a-z0-9_.-]+", "-", external.onnx.stem.lower()).strip("-._")
     origin = {"name": name, "source": external.onnx.name, "licence": "", "description": "Given to the benchmark."}
     reading = {"size": [external.side, external.side] if external.side else None}
-    imported = trainer.import_encoder(settings, external.onnx, origin=origin, reading=reading, on_line=log.info)
+    imported = training_process.import_encoder(
+        settings, external.onnx, origin=origin, reading=reading, on_line=log.info
+    )
     log.info("%s imported: %s", external.onnx.name, imported.reason)
     registry.promote(imported.model_version, f"for the benchmark: {imported.reason}", force=True)
 

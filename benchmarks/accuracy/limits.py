@@ -8,8 +8,8 @@ import numpy as np
 from benchmarks.accuracy.copies import Copies
 from benchmarks.accuracy.gallery import Gallery
 from benchmarks.accuracy.queries import Base
-from framesearch.calibration import ON_TIME_S
 from framesearch.images.sameness import centred, look, looks_alike
+from framesearch.search.calibration import ON_TIME_S
 
 
 @dataclass(frozen=True, slots=True)

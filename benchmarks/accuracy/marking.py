@@ -18,8 +18,8 @@ from benchmarks.accuracy.copies import Copies
 from benchmarks.accuracy.footage import Footage
 from benchmarks.accuracy.gallery import Gallery
 from benchmarks.accuracy.queries import Base
-from framesearch.calibration import ON_TIME_S
 from framesearch.images.sameness import look, looks_alike
+from framesearch.search.calibration import ON_TIME_S
 from training.gate.precision import PooledPrecision, pooled_precision
 
 RANKS = 5

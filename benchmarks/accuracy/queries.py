@@ -15,10 +15,10 @@ import numpy as np
 
 from benchmarks.accuracy.footage import Footage, fingerprint
 from benchmarks.accuracy.homes import Library
-from framesearch import layout, tables
+from framesearch.backends import open_storage
 from framesearch.errors import FramesearchError, VideoUnavailable
 from framesearch.images.pixels import BLANK_QUALITY, quality
-from framesearch.storage import open_storage
+from framesearch.store import layout, tables
 from framesearch.video import VideoFile
 
 log = logging.getLogger(__name__)

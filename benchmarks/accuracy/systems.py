@@ -12,8 +12,8 @@ import numpy as np
 import framesearch
 from benchmarks.accuracy.footage import fingerprint
 from benchmarks.accuracy.gallery import Gallery
-from framesearch.bundle import Card
-from framesearch.lookup import Finder
+from framesearch.index.card import Card
+from framesearch.search.finder import Finder
 from framesearch.settings import Settings
 
 TOP = 20

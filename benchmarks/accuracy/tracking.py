@@ -6,7 +6,7 @@ import re
 import time
 from pathlib import Path
 
-from framesearch.registry import Registry, prepare_environment
+from framesearch.models.registry import Registry, prepare_environment
 from framesearch.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -8,9 +8,9 @@ import logging
 from pathlib import Path
 
 from benchmarks.accuracy.descriptors import EncoderFile
-from framesearch import trainer
 from framesearch.errors import FramesearchError
-from framesearch.registry import Registry
+from framesearch.models import training_process
+from framesearch.models.registry import Registry
 from framesearch.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ def trained_peer(settings: Settings, family: str, minutes: float) -> EncoderFile
         version = next((one.version for one in registry.versions() if one.family == family), None)
         if version is None:
             log.info("%s: training it, %.1f min at most", NAMES[family], minutes)
-            version = trainer.train(settings, family=family, minutes=minutes, on_line=log.debug).model_version
+            version = training_process.train(settings, family=family, minutes=minutes, on_line=log.debug).model_version
         file: Path = registry.encoder_file(version)
     except FramesearchError as error:
         raise CannotBeHad(f"{NAMES[family]}: {str(error).splitlines()[0]}") from error

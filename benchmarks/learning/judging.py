@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from framesearch.encoder import Encoder
-from framesearch.storage import Storage
+from framesearch.models.encoder import Encoder
+from framesearch.store.storage import Storage
 from training.gate import encoder_exam
 from training.gate.search_exam import search_with
 

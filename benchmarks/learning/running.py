@@ -12,10 +12,9 @@ from benchmarks.accuracy.footage import Footage, WrongChoice, grouped, held_out,
 from benchmarks.learning import judging, report
 from benchmarks.learning.report import Point, Report
 from benchmarks.learning.trainings import Trained, Trainer
-from framesearch.catalogue import open_catalogue
+from framesearch.backends import open_catalogue, open_storage
 from framesearch.records import Video, VideoStatus
 from framesearch.settings import Settings, load_settings
-from framesearch.storage import open_storage
 from training.families.known import family_named
 from training.fitting import dataset
 from training.gate import encoder_exam

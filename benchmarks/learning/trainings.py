@@ -10,9 +10,9 @@ from pathlib import Path
 import keras
 
 from benchmarks.accuracy.footage import fingerprint
-from framesearch.encoder import Encoder
 from framesearch.images import pixels
-from framesearch.storage import Storage
+from framesearch.models.encoder import Encoder
+from framesearch.store.storage import Storage
 from training.families import contract
 from training.families.contract import Family
 from training.fitting import augment, dataset, export, fit

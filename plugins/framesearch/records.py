@@ -177,15 +177,15 @@ class Match:
     Attributes:
         url: a link that opens the video at the second (YouTube), else the video's address or path.
         timestamp_s: when the video shows the picture; between stored frames where these tell so, see
-            `framesearch.moment`.
+            `framesearch.search.moment`.
         start_s, end_s: the still scene around it: first and last neighbouring frame that looks the same.
-        score: all evidence weighed, see `candidates`; higher is surer, comparable within one index only.
+        score: all evidence weighed, see `search.score`; higher is surer, comparable within one index only.
         confidence: calibrated probability that this match is right, 0 to 1.
         frame_s: presentation time of the best stored frame.
         box: where the frame's corners (upper left, then clockwise) lie in the picture that was asked, as shares of its
             width and height; beyond 0 to 1 where that shows a part only. None where no placement was found.
         repeats: the place, in `Answer.matches`, of the first match that shows the same picture (another encode, a
-            shared intro, a recap); None where this is the first, see `framesearch.repeats`.
+            shared intro, a recap); None where this is the first, see `framesearch.search.repeats`.
     """
 
     video_id: str

@@ -8,11 +8,10 @@ from typing import Any
 
 from airflow.sdk import Metadata
 
-from framesearch.catalogue import open_catalogue
-from framesearch.ingest import discover, extract_once
+from framesearch.backends import open_catalogue, open_storage
+from framesearch.jobs.ingest import discover, extract_once
 from framesearch.settings import CHECKOUT, settings
 from framesearch.sources.addresses import normalise
-from framesearch.storage import open_storage
 from orchestration.assets import BACKLOG, FRAMES
 from orchestration.defaults import SLICE
 from orchestration.failures import skip

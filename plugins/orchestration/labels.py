@@ -8,7 +8,7 @@ _LONGEST = 120  # characters; Airflow keeps 250 of a whole label
 def title(video_id: str) -> str:
     """A video's title, or its id where the catalogue can't tell. Never raises: a label is no reason to fail a task."""
     try:
-        from framesearch.catalogue import open_catalogue
+        from framesearch.backends import open_catalogue
         from framesearch.settings import settings
 
         found = open_catalogue(settings()).titles([video_id]).get(video_id)
@@ -30,7 +30,7 @@ def shorten(text: str) -> str:
 
 
 def holding(dag_id: str) -> str:
-    """What others are told that they wait for, see `framesearch.locks`."""
+    """What others are told that they wait for, see `framesearch.system.locks`."""
     return f"Airflow's DAG {dag_id}"
 
 

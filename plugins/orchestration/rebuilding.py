@@ -8,14 +8,17 @@ from typing import Any
 
 from airflow.sdk import Metadata
 
-from framesearch import embedding, indexing, locks, publishing
-from framesearch.catalogue import open_catalogue
-from framesearch.encoder import Encoder
+from framesearch.backends import open_catalogue, open_storage
 from framesearch.errors import NoIndex, PointerMoved
+from framesearch.jobs import embed
+from framesearch.jobs.build_index import build_index as build_bundle
+from framesearch.jobs.clean_storage import clean
+from framesearch.jobs.publish_index import publish, update_index
+from framesearch.models.encoder import Encoder
+from framesearch.models.registry import Registry
 from framesearch.records import IndexBuild
-from framesearch.registry import Registry
 from framesearch.settings import settings
-from framesearch.storage import open_storage
+from framesearch.system import locks
 from orchestration.assets import INDEX
 from orchestration.defaults import SLICE
 from orchestration.failures import skip
@@ -46,7 +49,7 @@ def _encoder_file(champion: Mapping[str, Any]) -> Path:
 def videos_to_embed(champion: Mapping[str, Any]) -> list[list[str]]:
     """The videos that the champion has not embedded yet: one a task, several where they are very many."""
     catalogue, storage = open_catalogue(settings()), open_storage(settings())
-    videos = embedding.videos_to_embed(champion["model_version"], catalogue, storage)
+    videos = embed.videos_to_embed(champion["model_version"], catalogue, storage)
     size = -(-len(videos) // SLICE) or 1
     return [list(videos[start : start + size]) for start in range(0, len(videos), size)]
 
@@ -55,7 +58,7 @@ def embed_videos(video_ids: Sequence[str], champion: Mapping[str, Any]) -> dict[
     """Embed the frames of these videos; how many they are."""
     storage, version = open_storage(settings()), champion["model_version"]
     encoder = Encoder(_encoder_file(champion))
-    frames = sum(embedding.embed_video(video_id, encoder, version, storage) for video_id in video_ids)
+    frames = sum(embed.embed_video(video_id, encoder, version, storage) for video_id in video_ids)
     return {"videos": len(video_ids), "frames": frames}
 
 
@@ -65,7 +68,7 @@ def build_index(champion: Mapping[str, Any] | None, context: Mapping[str, Any]) 
         skip("there is no champion to embed with", context)
     catalogue, storage = open_catalogue(settings()), open_storage(settings())
     with locks.held(locks.INDEX, settings(), HOLDER):
-        built = indexing.build_index(champion["model_version"], _encoder_file(champion), catalogue, storage, settings())
+        built = build_bundle(champion["model_version"], _encoder_file(champion), catalogue, storage, settings())
     return _facts(built)
 
 
@@ -81,12 +84,12 @@ def publish_index(built: Mapping[str, Any], context: Mapping[str, Any]) -> Itera
     catalogue, storage = open_catalogue(settings()), open_storage(settings())
     with locks.held(locks.INDEX, settings(), HOLDER):
         try:
-            published = publishing.publish(built["index_id"], catalogue, storage)
+            published = publish(built["index_id"], catalogue, storage)
         except (PointerMoved, NoIndex) as error:
             _log.info("%s", error)
             version = built["model_version"]
             encoder_file = Registry(settings()).encoder_file(version)
-            again, published = publishing.update_index(version, encoder_file, catalogue, storage, settings())
+            again, published = update_index(version, encoder_file, catalogue, storage, settings())
             built = _facts(again)
     if not published:
         skip(f"index {built['index_id']} is published already, and holds everything", context)
@@ -96,5 +99,5 @@ def publish_index(built: Mapping[str, Any], context: Mapping[str, Any]) -> Itera
 def clean_storage() -> dict[str, Any]:
     """Delete old bundles beyond those kept for roll-back, and the embeddings that only they used."""
     with locks.held(locks.INDEX, settings(), HOLDER):
-        deleted = publishing.clean(open_storage(settings()), open_catalogue(settings()), settings())
+        deleted = clean(open_storage(settings()), open_catalogue(settings()), settings())
     return {"deleted": deleted}

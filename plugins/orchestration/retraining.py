@@ -8,13 +8,13 @@ from typing import Any
 
 from airflow.sdk import Metadata
 
-from framesearch import locks
-from framesearch.catalogue import open_catalogue
-from framesearch.orphans import end_orphans
-from framesearch.registry import Registry
-from framesearch.retraining import current_champion, growth_since, trained_already
+from framesearch.backends import open_catalogue
+from framesearch.jobs.retrain import current_champion, growth_since, trained_already
+from framesearch.models.orphans import end_orphans
+from framesearch.models.registry import Registry
+from framesearch.models.training_process import train
 from framesearch.settings import settings
-from framesearch.trainer import train
+from framesearch.system import locks
 from orchestration.assets import CHAMPION
 from orchestration.failures import skip
 from orchestration.labels import holding

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from framesearch import layout
-from framesearch.catalogue import Catalogue
+from framesearch.catalogue.contract import Catalogue
 from framesearch.errors import ImageUnreadable, NotEnoughFrames, NotStored, ObjectDamaged
 from framesearch.images.pixels import BLANK_QUALITY, decode_jpeg, resize
 from framesearch.records import FrameRole, VideoStatus
-from framesearch.storage import Storage
-from framesearch.tables import read_frame_times, read_frames
+from framesearch.store import layout
+from framesearch.store.storage import Storage
+from framesearch.store.tables import read_frame_times, read_frames
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import onnx
 
-from framesearch.encoder import Encoder
+from framesearch.models.encoder import Encoder
 from training.families.contract import encoder_of
 
 OPSET = 17  # old enough for every onnxruntime of the last years, new enough for all layers used

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from framesearch.encoder import BATCH, Encoder
 from framesearch.errors import InvalidSetting
-from framesearch.registry import Registry
+from framesearch.models.encoder import BATCH, Encoder
+from framesearch.models.registry import Registry
 from training.families.contract import Family
 from training.fitting.dataset import Dataset
 

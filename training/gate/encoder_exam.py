@@ -16,17 +16,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from framesearch import layout
-from framesearch.calibration import ON_TIME_S
-from framesearch.catalogue import Catalogue
-from framesearch.encoder import Encoder
+from framesearch.catalogue.contract import Catalogue
 from framesearch.errors import ImageUnreadable, NotEnoughFrames, NotStored, ObjectDamaged
 from framesearch.images.distortions import DISTORTIONS, distorted
 from framesearch.images.pixels import BLANK_QUALITY, decode_jpeg
 from framesearch.images.sameness import look, looks_alike
+from framesearch.models.encoder import Encoder
 from framesearch.records import FrameRole, VideoStatus
-from framesearch.storage import Storage
-from framesearch.tables import read_frame_times, read_frames, read_frames_at
+from framesearch.search.calibration import ON_TIME_S
+from framesearch.store import layout
+from framesearch.store.storage import Storage
+from framesearch.store.tables import read_frame_times, read_frames, read_frames_at
 from training.gate.precision import pooled_precision
 
 log = logging.getLogger(__name__)

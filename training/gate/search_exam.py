@@ -11,20 +11,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from framesearch.bundle import Bundle, Card, IndexedVideo
-from framesearch.calibration import ON_TIME_S
-from framesearch.candidates import read_query
-from framesearch.embedding import local_features
-from framesearch.encoder import Encoder
 from framesearch.errors import NotStored, ObjectDamaged
 from framesearch.images.distortions import DISTORTIONS
 from framesearch.images.sameness import look, looks_alike
-from framesearch.index import FrameIndex, type_for
-from framesearch.local_index import LocalIndex
-from framesearch.ranking import rank
-from framesearch.storage import Storage
-from framesearch.stored_pictures import StoredPictures
-from framesearch.tables import FEATURE
+from framesearch.index.bundle import Bundle, IndexedVideo
+from framesearch.index.card import Card
+from framesearch.index.vectors import FrameIndex, type_for
+from framesearch.index.visual_words import LocalIndex
+from framesearch.jobs.embed import local_features
+from framesearch.models.encoder import Encoder
+from framesearch.search.calibration import ON_TIME_S
+from framesearch.search.frame_cache import StoredPictures
+from framesearch.search.query import read_query
+from framesearch.search.ranking import rank
+from framesearch.store.storage import Storage
+from framesearch.store.tables import FEATURE
 from training.gate.encoder_exam import SEED, Exam, query_picture
 
 log = logging.getLogger(__name__)

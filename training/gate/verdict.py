@@ -12,12 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from framesearch import registry as registered
-from framesearch.encoder import Encoder
 from framesearch.errors import EncoderInvalid, NoChampion
-from framesearch.registry import ModelVersion, Registry
+from framesearch.models import registry as registered
+from framesearch.models.encoder import Encoder
+from framesearch.models.registry import Registry
+from framesearch.models.versions import ModelVersion
 from framesearch.settings import Settings
-from framesearch.storage import Storage
+from framesearch.store.storage import Storage
 from training.gate import encoder_exam
 from training.gate.search_exam import SearchMarks, search_with
 

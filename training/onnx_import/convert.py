@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from framesearch.encoder import Encoder
 from framesearch.errors import EncoderInvalid
+from framesearch.models.encoder import Encoder
 from training.onnx_import.graph import Around, trial_pictures, written
 from training.onnx_import.interface import Reading, check_size, input_of, levels, opset, output_of, pooling, read
 from training.onnx_import.sandbox import STEP_S, Step, confined

@@ -11,8 +11,8 @@ import onnx
 import onnxruntime as ort
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from framesearch.encoder import Encoder
 from framesearch.errors import EncoderInvalid
+from framesearch.models.encoder import Encoder
 from training.onnx_import.interface import Input, first_line, nodes_of, opset, quiet, tensors_of
 from training.onnx_import.sandbox import Step
 

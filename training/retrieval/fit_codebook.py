@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from scipy.cluster.vq import kmeans2
 
-from framesearch.codebook import CENTRES, FILE, HALF, SIGNATURE_BITS
-from framesearch.embedding import FEATURE_HEIGHT
 from framesearch.images.keypoints import DIMENSIONS, detect
+from framesearch.index.codebook import CENTRES, FILE, HALF, SIGNATURE_BITS
+from framesearch.jobs.embed import FEATURE_HEIGHT
 from framesearch.video import VideoFile
 
 FRAMES = 60  # of each video

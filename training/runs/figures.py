@@ -6,12 +6,12 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from framesearch import layout
 from framesearch.errors import ImageUnreadable, NotStored, ObjectDamaged
 from framesearch.images.distortions import DISTORTIONS
 from framesearch.images.pixels import decode_jpeg
-from framesearch.storage import Storage
-from framesearch.tables import read_frames_at
+from framesearch.store import layout
+from framesearch.store.storage import Storage
+from framesearch.store.tables import read_frames_at
 from training.gate.encoder_exam import Exam, Marks, query_picture
 
 matplotlib.use("Agg")  # no window, ever

@@ -16,13 +16,12 @@ import mlflow
 import numpy as np
 import onnx
 
-from framesearch import registry as registered
-from framesearch.catalogue import open_catalogue
-from framesearch.encoder import Encoder
+from framesearch.backends import open_catalogue, open_storage
 from framesearch.errors import EncoderInvalid, NotEnoughFrames
+from framesearch.models import registry as registered
+from framesearch.models.encoder import Encoder
 from framesearch.records import VideoStatus
 from framesearch.settings import ENCODER_FAMILIES, Settings
-from framesearch.storage import open_storage
 from training.gate import encoder_exam
 from training.gate.verdict import Judgement, current_champion, judged
 from training.onnx_import.convert import Wrapped, wrap
@@ -54,7 +53,7 @@ def import_encoder(settings: Settings, file: Path, origin: Origin, reading: Read
     """Register an external encoder as a challenger, judged where there are frames to judge it on.
 
     Returns:
-        what `framesearch.trainer.TrainingOutcome` holds.
+        what `framesearch.models.training_process.TrainingOutcome` holds.
 
     Raises:
         EncoderInvalid: it can't be made an encoder, or its name can't be used.
@@ -116,7 +115,7 @@ def judge_version(settings: Settings, plan: encoder_exam.Plan, version: str) -> 
     The champion itself is measured alone, and keeps the verdict that it became champion by.
 
     Returns:
-        what `framesearch.trainer.TrainingOutcome` holds.
+        what `framesearch.models.training_process.TrainingOutcome` holds.
 
     Raises:
         NoModelVersion: the registry does not hold the version.

@@ -9,10 +9,10 @@ from importlib.metadata import version as installed
 import mlflow
 from mlflow.entities import RunStatus
 
-from framesearch.orphans import end_orphans, this_process
-from framesearch.registry import Registry
+from framesearch.models.orphans import end_orphans, this_process
+from framesearch.models.registry import Registry
 from framesearch.settings import CHECKOUT, Settings
-from framesearch.storage import Storage
+from framesearch.store.storage import Storage
 from training.gate.verdict import Judgement
 from training.runs import figures
 

@@ -17,11 +17,12 @@ import pandas as pd
 import tensorflow as tf
 from mlflow.models import infer_signature
 
-from framesearch import registry as registered
-from framesearch.encoder import Encoder
-from framesearch.registry import ModelVersion
+from framesearch.backends import open_storage
+from framesearch.models import registry as registered
+from framesearch.models.encoder import Encoder
+from framesearch.models.versions import ModelVersion
 from framesearch.settings import Settings
-from framesearch.storage import Storage, open_storage
+from framesearch.store.storage import Storage
 from training.families.contract import Family
 from training.families.known import family_named
 from training.fitting import dataset as datasets
@@ -51,7 +52,7 @@ def train(
     forced: bool = False,
     teacher_version: str | None = None,
 ) -> dict[str, Any]:
-    """Train, judge and register one model version; what `framesearch.trainer.TrainingOutcome` holds.
+    """Train, judge and register one model version; what `framesearch.models.training_process.TrainingOutcome` holds.
 
     Args:
         teacher_version: of the registered model: its encoder teaches the new one, see `training.fitting.teacher`.

@@ -1,0 +1,1 @@
+"""The command line `framesearch`, for people and for scripts."""

@@ -1,0 +1,84 @@
+"""Stored frames by row of an index, as pictures: read many times, decoded once."""
+
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from framesearch.errors import FramesearchError
+from framesearch.images.pixels import decode_jpeg
+from framesearch.index.bundle import Bundle
+from framesearch.store import layout, tables
+from framesearch.store.storage import Storage
+
+log = logging.getLogger(__name__)
+
+KEPT_BYTES = 90_000_000  # 520 pictures of 180 x 320 pixels
+
+_Key = tuple[str, int]  # an index and its row: the video may be stored anew for the next index
+
+
+class StoredPictures:
+    """Reads stored frames; safe to use from threads. Frames that are gone or damaged are left out, and logged."""
+
+    def __init__(self, storage: Storage, kept_bytes: int = KEPT_BYTES) -> None:
+        """Keep nothing yet.
+
+        Args:
+            kept_bytes: of pictures that are kept at most, those that were asked for last.
+        """
+        self._storage, self._most = storage, kept_bytes
+        self._kept: OrderedDict[_Key, np.ndarray] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    @property
+    def kept_bytes(self) -> int:
+        """Of the pictures that are kept now."""
+        return self._bytes
+
+    def of(self, bundle: Bundle) -> "Callable[[Iterable[int]], dict[int, np.ndarray]]":
+        """What `ranking.rank` asks for the frames of this bundle's rows."""
+        return lambda rows: self._read(bundle, list(rows))
+
+    def _read(self, bundle: Bundle, rows: list[int]) -> dict[int, np.ndarray]:
+        """The frames of these rows that can be had, RGB uint8 (H, W, 3)."""
+        index_id = bundle.card.index_id
+        found: dict[int, np.ndarray] = {}
+        with self._lock:
+            for row in rows:
+                rgb = self._kept.get((index_id, row))
+                if rgb is not None:
+                    self._kept.move_to_end((index_id, row))
+                    found[row] = rgb
+        wanted: dict[str, dict[float, int]] = {}
+        for row in rows:
+            if row not in found:
+                video_id = bundle.videos[bundle.video_of_row[row]].video_id
+                wanted.setdefault(video_id, {})[float(bundle.timestamps_s[row])] = row
+        for video_id, times in wanted.items():
+            decoded = {times[time_s]: rgb for time_s, rgb in self._decoded(video_id, list(times)).items()}
+            self._keep({(index_id, row): rgb for row, rgb in decoded.items()})
+            found |= decoded
+        return found
+
+    def _decoded(self, video_id: str, times: list[float]) -> dict[float, np.ndarray]:
+        pictures: dict[float, np.ndarray] = {}
+        try:
+            with self._storage.open(layout.frames(video_id)) as file:
+                for time_s, frame in tables.read_frames_at(file, times).items():
+                    pictures[time_s] = decode_jpeg(frame.jpeg)
+        except FramesearchError as error:
+            log.warning("frames of video %s can't be compared: %s", video_id, error)
+        return pictures
+
+    def _keep(self, pictures: dict[_Key, np.ndarray]) -> None:
+        with self._lock:
+            for key, rgb in pictures.items():
+                before = self._kept.pop(key, None)  # another thread may have read it meanwhile
+                self._kept[key] = rgb
+                self._bytes += rgb.nbytes - (0 if before is None else before.nbytes)
+            while self._bytes > self._most:
+                self._bytes -= self._kept.popitem(last=False)[1].nbytes

@@ -1,0 +1,1 @@
+"""This machine: disk, locks, memory, who may read what."""
