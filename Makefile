@@ -14,7 +14,7 @@ export FOLDER ?=
 export SSCD ?=
 export OPTIONS ?=
 
-.PHONY: help env up down status test check format bench accuracy learning lock system clean
+.PHONY: help env up down status test check format bench accuracy learning corpus lock system clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ accuracy: env ## measure how often framesearch and its peers find frames of the 
 learning: env ## measure accuracy against CPU-minutes of training on the videos in FOLDER, and what late films lose
 	@[ -n "$$FOLDER" ] || { echo 'name a folder of videos: make learning FOLDER=videos [OPTIONS="--minutes 1,2,4"]'; exit 1; }
 	@$(BIN)/python -m benchmarks.learning "$$FOLDER" $$OPTIONS
+
+corpus: env ## write the table of the video corpus into docs/video.md
+	@PYTHONPATH=tests/support $(BIN)/python -m video_corpus
 
 lock: env ## resolve requirements.lock anew from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

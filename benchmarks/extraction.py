@@ -11,8 +11,8 @@ ffmpeg's is measured on a file of one frame and taken off, ours has its librarie
 as many of ffmpeg. "Alone" is one against one. "CPU" is the ratio of processor time of one against one, which other work
 on the machine disturbs less.
 
-Without --footage, test files are drawn (with the pictures of tests/generated_videos.py, at 1080p) and encoded as h264
-in 360p, 720p and 1080p, VP9 and AV1 in 360p; --keep keeps them for the next run.
+Without --footage, test files are drawn (with the pictures of tests/support/generated_videos.py, at 1080p) and encoded
+as h264 in 360p, 720p and 1080p, VP9 and AV1 in 360p; --keep keeps them for the next run.
 """
 
 import argparse
@@ -36,7 +36,7 @@ from framesearch.jobs.ingest import extract_frames
 from framesearch.settings import Settings
 from framesearch.video import DECODER_THREADS
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 from generated_videos import Footage, Scene, draw_video
 
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()

@@ -11,10 +11,10 @@ import numpy as np
 from benchmarks.accuracy.gallery import Gallery
 from benchmarks.accuracy.systems import FramesearchSystem, Reply
 from framesearch.images.keypoints import Keypoints, detect
-from framesearch.search import candidates, verification
+from framesearch.search import query, verification
 from framesearch.settings import Settings
 
-_VIEWS = candidates.views
+_VIEWS = query.views
 
 
 def _no_features(rgb: np.ndarray, *, height: int, most: int) -> Keypoints:
@@ -29,9 +29,9 @@ _NO_PIXELS = {(verification, "_COMPARED"): 0, (verification, "_COMPARED_UNALIGNE
 WITHOUT: dict[str, dict[tuple[ModuleType, str], Any]] = {
     "without pixels": _NO_PIXELS,
     "without exact placement": {(verification, "_REGISTERED"): 0},
-    "without local features": {(candidates, "detect"): _no_features},
-    "embedding and views": {(candidates, "detect"): _no_features, **_NO_PIXELS},
-    "embedding alone": {(candidates, "detect"): _no_features, (candidates, "views"): _plain_view, **_NO_PIXELS},
+    "without local features": {(query, "detect"): _no_features},
+    "embedding and views": {(query, "detect"): _no_features, **_NO_PIXELS},
+    "embedding alone": {(query, "detect"): _no_features, (query, "views"): _plain_view, **_NO_PIXELS},
 }
 """By name, what is used instead, by module and name there."""
 

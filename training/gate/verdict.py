@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from framesearch.errors import EncoderInvalid, NoChampion
-from framesearch.models import registry as registered
+from framesearch.models import versions
 from framesearch.models.encoder import Encoder
 from framesearch.models.registry import Registry
 from framesearch.models.versions import ModelVersion
@@ -37,7 +37,7 @@ class Verdict:
     @property
     def word(self) -> str:
         """As a model version's tag has it."""
-        return registered.BETTER if self.better else registered.NOT_BETTER
+        return versions.BETTER if self.better else versions.NOT_BETTER
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +69,10 @@ class Judgement:
     def tags(self, catalogue_frames: int) -> dict[str, object]:
         """What the challenger's model version says of it."""
         return {
-            registered.VERDICT: self.verdict.word,
-            registered.REASON: self.verdict.reason,
-            registered.JUDGED_AGAINST: self.champion.version if self.champion else registered.NO_CHAMPION,
-            registered.CATALOGUE_FRAMES: catalogue_frames,
+            versions.VERDICT: self.verdict.word,
+            versions.REASON: self.verdict.reason,
+            versions.JUDGED_AGAINST: self.champion.version if self.champion else versions.NO_CHAMPION,
+            versions.CATALOGUE_FRAMES: catalogue_frames,
             "r1": f"{self.marks.metrics['r1']:.4f}",
         }
 

@@ -18,7 +18,7 @@ import onnx
 
 from framesearch.backends import open_catalogue, open_storage
 from framesearch.errors import EncoderInvalid, NotEnoughFrames
-from framesearch.models import registry as registered
+from framesearch.models import versions
 from framesearch.models.encoder import Encoder
 from framesearch.records import VideoStatus
 from framesearch.settings import ENCODER_FAMILIES, Settings
@@ -66,7 +66,7 @@ def import_encoder(settings: Settings, file: Path, origin: Origin, reading: Read
         encoder_file = folder / "encoder.onnx"
         wrapped = wrap(file, encoder_file, reading)  # before there is a run: a wrong file is no experiment
         registry, experiment_id = tracking.open_experiment(settings)
-        tags = {registered.FAMILY: origin.name, registered.ORIGIN: registered.IMPORTED, **_told(origin, wrapped)}
+        tags = {versions.FAMILY: origin.name, versions.ORIGIN: versions.IMPORTED, **_told(origin, wrapped)}
         name = f"import {origin.name} {datetime.now(UTC):%Y-%m-%d %H:%M}"
         with tracking.run(experiment_id, name, tags) as run_id:
             log.info("MLflow run %s", registry.run_url(experiment_id, run_id) or name)
@@ -91,13 +91,13 @@ def import_encoder(settings: Settings, file: Path, origin: Origin, reading: Read
                 description=_description(origin, wrapped, judgement, reason),
                 tags={
                     **tags,
-                    registered.REASON: reason,
+                    versions.REASON: reason,
                     **(judgement.tags(_catalogue_frames(settings)) if judgement else {}),
-                    registered.ENCODER_SHA256: wrapped.encoder.digest,
+                    versions.ENCODER_SHA256: wrapped.encoder.digest,
                     "dimension": wrapped.encoder.dimension,
                 },
             )
-            mlflow.set_tags({"model_version": version, registered.REASON: reason})
+            mlflow.set_tags({"model_version": version, versions.REASON: reason})
     log.info("imported %s as version %s in %.1f s: %s", origin.name, version, time.monotonic() - started, reason)
     return {
         "model_version": version,
@@ -130,7 +130,7 @@ def judge_version(settings: Settings, plan: encoder_exam.Plan, version: str) -> 
     encoder = Encoder(registry.encoder_file(version), told=f"model version {version}")
     champion = None if known.champion else current_champion(registry)
     name = f"judge version {version} {datetime.now(UTC):%Y-%m-%d %H:%M}"
-    about = {registered.FAMILY: known.family, "model_version": version}
+    about = {versions.FAMILY: known.family, "model_version": version}
     with tracking.run(experiment_id, name, about) as run_id:
         judgement = judged(encoder, champion, registry, plan, storage, settings)
         reason = judgement.verdict.reason
@@ -140,7 +140,7 @@ def judge_version(settings: Settings, plan: encoder_exam.Plan, version: str) -> 
         if known.champion:
             reason = f"it is the champion; {reason.removesuffix('; first version')}"
             tags, told = {"r1": tags["r1"]}, f"{reason}."
-        mlflow.set_tag(registered.REASON, reason)
+        mlflow.set_tag(versions.REASON, reason)
         registry.record_judgement(version, run_id, tags, told)
     log.info("judged version %s in %.1f s: %s", version, time.monotonic() - started, reason)
     return {
@@ -164,9 +164,9 @@ def _check(origin: Origin) -> None:
 
 def _told(origin: Origin, wrapped: Wrapped) -> dict[str, str]:
     return {
-        registered.SOURCE: origin.source or "not said",
-        registered.LICENCE: origin.licence or "not said",
-        registered.PREPROCESSING: wrapped.preprocessing,
+        versions.SOURCE: origin.source or "not said",
+        versions.LICENCE: origin.licence or "not said",
+        versions.PREPROCESSING: wrapped.preprocessing,
         "original_sha256": wrapped.sha256,
     }
 
@@ -206,7 +206,7 @@ def _log_model(wrapped: Wrapped, encoder_file: Path) -> str:
         signature=ModelSignature(Schema([pictures]), Schema([vectors])),
         pip_requirements=[f"{package}=={installed(package)}" for package in ("onnx", "onnxruntime", "numpy")],
         extra_files=[encoder_file.resolve().as_uri()],  # a path would be read as an address, escapes and all
-        metadata={"encoder": registered.ENCODER_PATH},
+        metadata={"encoder": versions.ENCODER_PATH},
         save_as_external_data=False,
     )
     return str(logged.model_id)

@@ -18,8 +18,10 @@ import tensorflow as tf
 from mlflow.models import infer_signature
 
 from framesearch.backends import open_storage
-from framesearch.models import registry as registered
+from framesearch.models import versions
 from framesearch.models.encoder import Encoder
+from framesearch.models.mlflow_errors import is_unreachable
+from framesearch.models.registry import Registry
 from framesearch.models.versions import ModelVersion
 from framesearch.settings import Settings
 from framesearch.store.storage import Storage
@@ -76,7 +78,7 @@ def train(
     dataset = datasets.load(
         surveyed, storage, side=family.height, max_frames=settings.training_max_frames, seed=settings.training_seed
     )
-    tags = {registered.FAMILY: family.name, "dataset_digest": dataset.digest, "forced": str(forced).lower()}
+    tags = {versions.FAMILY: family.name, "dataset_digest": dataset.digest, "forced": str(forced).lower()}
     name = f"{family.name} {datetime.now(UTC):%Y-%m-%d %H:%M}"
     with tracking.run(experiment_id, name, tags) as run_id, storage.scratch() as folder:
         log.info("MLflow run %s: %s, on %s", run_id, registry.run_url(experiment_id, run_id) or name, device)
@@ -142,16 +144,16 @@ def train(
         mlflow.log_metrics(metrics, model_id=model_id)
         _log_pictures(model, family, dataset, fitted.history, judgement, storage)
         verdict = judgement.verdict
-        mlflow.set_tags({registered.VERDICT: verdict.word, registered.REASON: verdict.reason})
+        mlflow.set_tags({versions.VERDICT: verdict.word, versions.REASON: verdict.reason})
         version = registry.register(
             run_id=run_id,
             model_id=model_id,
             description=_description(family, dataset, teacher_version, judgement),
             tags={
-                registered.FAMILY: family.name,
+                versions.FAMILY: family.name,
                 **judgement.tags(dataset.catalogue_frames),
-                registered.ENCODER_SHA256: challenger.digest,
-                registered.ORIGIN: registered.TRAINED,
+                versions.ENCODER_SHA256: challenger.digest,
+                versions.ORIGIN: versions.TRAINED,
                 "dataset_digest": dataset.digest,
                 "dimension": challenger.dimension,
                 "warm_start": warm or "no",
@@ -186,7 +188,7 @@ def _device() -> str:
 # ---- where the last training ended
 
 
-def _predecessor(champion: ModelVersion | None, family: Family, registry: registered.Registry) -> ModelVersion | None:
+def _predecessor(champion: ModelVersion | None, family: Family, registry: Registry) -> ModelVersion | None:
     """The champion where it is of this family, else the newest version of the family: an imported champion, which
     learns nothing, does not keep challengers from learning on; None where the family was never trained."""
     if champion is not None and champion.family == family.name:
@@ -194,7 +196,7 @@ def _predecessor(champion: ModelVersion | None, family: Family, registry: regist
     return next((one for one in registry.versions() if one.family == family.name and not one.imported), None)
 
 
-def _start_from(predecessor: ModelVersion | None, model: keras.Model, registry: registered.Registry) -> str | None:
+def _start_from(predecessor: ModelVersion | None, model: keras.Model, registry: Registry) -> str | None:
     """Give the model a version's weights where the shapes are the same; that version then."""
     if predecessor is None:
         return None
@@ -203,7 +205,7 @@ def _start_from(predecessor: ModelVersion | None, model: keras.Model, registry: 
         file = mlflow.artifacts.download_artifacts(f"{registry.model_address(predecessor.version)}/{_KERAS_FILE}")
         model.set_weights(keras.models.load_model(file, compile=False).get_weights())
     except Exception as error:  # whatever is wrong with the old model, a new one can be trained without it
-        if registered.is_unreachable(error):
+        if is_unreachable(error):
             raise
         log.warning("no warm start from version %s: %s", predecessor.version, error)
         return None
@@ -232,7 +234,7 @@ def _log_model(model: keras.Model, family: Family, onnx: Path, dataset: Dataset)
         input_example=example,
         pip_requirements=[f"{package}=={installed(package)}" for package in ("tensorflow", "keras", "numpy")],
         extra_files=[onnx.resolve().as_uri()],  # a path would be read as an address, escapes and all
-        metadata={"family": family.name, "encoder": registered.ENCODER_PATH},
+        metadata={"family": family.name, "encoder": versions.ENCODER_PATH},
     )
     return str(logged.model_id)
 

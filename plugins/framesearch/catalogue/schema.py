@@ -1,6 +1,6 @@
 """The catalogue's tables as they are now. What leads to them from older ones is in `migrations`.
 
-A change here needs a migration: tests/test_catalogue_migrations.py compares the two.
+A change here needs a migration: tests/catalogue/test_migrations.py compares the two.
 """
 
 from datetime import UTC, datetime

@@ -4,10 +4,11 @@ import contextlib
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from framesearch.models.versions import MODEL
+
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-MODEL = "frame-encoder"
 EXPERIMENT = "frame-encoder"
 
 _TRAINING = "workflowType=machine_learning"  # what the page is switched to

@@ -6,7 +6,8 @@ import socket
 
 import psutil
 
-from framesearch.models.registry import MODEL, Registry
+from framesearch.models.registry import Registry
+from framesearch.models.versions import MODEL
 
 log = logging.getLogger(__name__)
 

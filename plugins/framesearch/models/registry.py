@@ -27,7 +27,7 @@ from framesearch.errors import (
 )
 from framesearch.models.mlflow_database import make_database
 from framesearch.models.mlflow_errors import absent_as_none, first_line, is_unreachable, mlflow_error
-from framesearch.models.mlflow_pages import EXPERIMENT, MODEL, present, run_page
+from framesearch.models.mlflow_pages import EXPERIMENT, present, run_page
 from framesearch.models.relocation import adopt_artifacts
 from framesearch.models.versions import (
     BETTER,
@@ -40,6 +40,7 @@ from framesearch.models.versions import (
     JUDGED_AGAINST,
     JUDGED_IN,
     LICENCE,
+    MODEL,
     NO_CHAMPION,
     ORIGIN,
     PREPROCESSING,

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     pass
 
 
+MODEL = "frame-encoder"  # the registered model
 CHAMPION = "champion"  # the alias
 ENCODER_PATH = "extra_files/encoder.onnx"  # within a logged model
 # Tags of a model version.
