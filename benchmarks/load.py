@@ -76,9 +76,9 @@ def screenshots(settings: Settings, number: int) -> list[bytes]:
     rng = np.random.default_rng(0)
     kinds = sorted(DISTORTIONS)
     shots = []
-    for place, row in enumerate(rng.integers(0, len(bundle.index), number)):
-        time_s = float(bundle.timestamps_s[row])
-        with storage.open(layout.frames(bundle.videos[bundle.video_of_row[row]].video_id)) as file:
+    for place, row in enumerate(rng.integers(0, len(bundle.gallery), number)):
+        time_s = float(bundle.gallery.timestamps_s[row])
+        with storage.open(layout.frames(bundle.gallery.video_ids[bundle.gallery.video_of_row[row]])) as file:
             rgb = decode_jpeg(tables.read_frames_at(file, [time_s])[time_s].jpeg)
         seen = DISTORTIONS[kinds[place % len(kinds)]](cv2.resize(rgb, (1280, 720)), rng)
         shots.append(cv2.imencode(".jpg", seen[..., ::-1])[1].tobytes())

@@ -17,7 +17,7 @@ from framesearch.index.card import Card
 from framesearch.records import Answer, Match
 from framesearch.settings import settings
 from framesearch.text import safe_text
-from framesearch.wording import clock
+from framesearch.wording import DEGRADED, clock
 from inference_front.library import VIDEO_ROUTE, finder, local_file, player_address
 
 LOOK_FOR_INDEX_S = 5
@@ -125,6 +125,8 @@ def shown_match(answer: Answer) -> int | None:
 
 def show_answer(answer: Answer) -> None:
     """The ranked matches, those of the same picture together, or why there is none."""
+    if answer.degraded:
+        st.warning(DEGRADED, icon=":material/broken_image:")
     if not answer.found:
         st.warning(f"**Not found in the library.** {answer.reason}", icon=":material/search_off:")
     if not answer.matches:
@@ -138,7 +140,7 @@ def show_answer(answer: Answer) -> None:
         # A repeat is as sure as the first of its picture: its own confidence is that of a rival.
         show_player(replace(match, confidence=group[0].confidence), answer if shown == 0 else None)
         show_others(match, [other for other in group if other is not match], place)
-    st.subheader("All matches" if answer.found else "The nearest there is", divider="gray")
+    st.subheader("All matches" if answer.found else "Closest candidates", divider="gray")
     columns = st.columns(2)
     for number, group in enumerate(groups):
         with columns[number % 2].container(border=True):

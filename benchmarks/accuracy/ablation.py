@@ -10,28 +10,26 @@ import numpy as np
 
 from benchmarks.accuracy.gallery import Gallery
 from benchmarks.accuracy.systems import FramesearchSystem, Reply
-from framesearch.images.keypoints import Keypoints, detect
-from framesearch.search import query, verification
+from framesearch.search import by_pixels, query, ranking
+from framesearch.search.by_embedding import ByEmbedding
+from framesearch.search.by_features import ByFeatures
+from framesearch.search.by_pixels import ByPixels
 from framesearch.settings import Settings
 
 _VIEWS = query.views
-
-
-def _no_features(rgb: np.ndarray, *, height: int, most: int) -> Keypoints:
-    return detect(rgb, height=height, most=0)
 
 
 def _plain_view(rgb: np.ndarray, height: int, width: int) -> dict[str, np.ndarray]:
     return {"original": _VIEWS(rgb, height, width)["original"]}
 
 
-_NO_PIXELS = {(verification, "_COMPARED"): 0, (verification, "_COMPARED_UNALIGNED"): 0}
+_EMBEDDING, _FEATURES, _PIXELS = ByEmbedding(), ByFeatures(), ByPixels()
 WITHOUT: dict[str, dict[tuple[ModuleType, str], Any]] = {
-    "without pixels": _NO_PIXELS,
-    "without exact placement": {(verification, "_REGISTERED"): 0},
-    "without local features": {(query, "detect"): _no_features},
-    "embedding and views": {(query, "detect"): _no_features, **_NO_PIXELS},
-    "embedding alone": {(query, "detect"): _no_features, (query, "views"): _plain_view, **_NO_PIXELS},
+    "without pixels": {(ranking, "EVIDENCE"): (_EMBEDDING, _FEATURES)},
+    "without exact placement": {(by_pixels, "_REGISTERED"): 0},
+    "without local features": {(ranking, "EVIDENCE"): (_EMBEDDING, _PIXELS)},
+    "embedding and views": {(ranking, "EVIDENCE"): (_EMBEDDING,)},
+    "embedding alone": {(ranking, "EVIDENCE"): (_EMBEDDING,), (query, "views"): _plain_view},
 }
 """By name, what is used instead, by module and name there."""
 

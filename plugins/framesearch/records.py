@@ -210,6 +210,7 @@ class Answer:
         matches: best first, at most one a scene.
         view: the reading of the query that won: `original`, `mirrored`, `trimmed`, ...; None without matches.
         reason: why nothing was found, as a sentence; None where found.
+        degraded: stored frames could not be read, so that pixels were not compared: scores are lower than usual.
     """
 
     found: bool
@@ -218,6 +219,7 @@ class Answer:
     elapsed_ms: float
     index_id: str
     reason: str | None = None
+    degraded: bool = False
 
     def groups(self) -> list[tuple[Match, list[Match]]]:
         """The matches by what they show: the first of each picture and those that repeat it, both in rank order."""

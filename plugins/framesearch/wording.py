@@ -11,3 +11,6 @@ def clock(seconds: float) -> str:
     hours, rest = divmod(int(seconds), 3600)
     minutes, seconds = divmod(rest, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+DEGRADED = "Some stored frames can't be read, so pixels were not compared: this answer is less sure than usual."

@@ -63,7 +63,7 @@ def test_answers_a_picture_in_one_line_of_json(call: Any, published: Library, tm
     result = call(published, "search", query, "--json", "--top", 3)
     assert result.exit_code == 0, result.stderr
     (answer,) = lines(result)
-    assert list(answer) == ["query", "found", "matches", "view", "elapsed_ms"]
+    assert list(answer) == ["query", "found", "matches", "view", "elapsed_ms", "degraded"]
     assert (answer["query"], answer["found"], answer["view"]) == (str(query), True, "original")
     assert len(answer["matches"]) == 3
     best = answer["matches"][0]

@@ -28,12 +28,12 @@ def test_opens_whole(published: Library) -> None:
     opened = bundle.open_bundle(published.storage, current(published))
     assert (opened.card.videos, opened.card.rows) == (4, 74)  # of v3's 24 frames, the two different ones
     assert opened.card.model_version == "1"
-    assert opened.card.dimension == opened.encoder.dimension == opened.index.dimension
+    assert opened.card.dimension == opened.encoder.dimension == opened.gallery.index.dimension
     assert [video.video_id for video in opened.videos] == ["v0", "v1", "v2", "v3"]
-    assert opened.rows_of(2) == range(48, 72)
-    assert opened.timestamps_s[opened.rows_of(2)].tolist() == [k / 2 for k in range(24)]
-    assert opened.timestamps_s[opened.rows_of(3)].tolist() == [0.0, 6.0]
-    assert opened.until_s[opened.rows_of(3)].tolist() == [5.5, 11.5]
+    assert opened.gallery.rows_of(2) == range(48, 72)
+    assert opened.gallery.timestamps_s[opened.gallery.rows_of(2)].tolist() == [k / 2 for k in range(24)]
+    assert opened.gallery.timestamps_s[opened.gallery.rows_of(3)].tolist() == [0.0, 6.0]
+    assert opened.gallery.until_s[opened.gallery.rows_of(3)].tolist() == [5.5, 11.5]
 
 
 def test_a_card_survives_its_file(published: Library) -> None:

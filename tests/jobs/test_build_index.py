@@ -65,7 +65,7 @@ def test_adds_only_what_is_new(library: Library, monkeypatch: pytest.MonkeyPatch
     assert set(read) == {"v3"}
     assert read_card(library.storage, second.index_id).base == first.index_id
     before, after = (open_bundle(library.storage, build.index_id) for build in (first, second))
-    assert (after.index.vectors(range(72)) == before.index.vectors(range(72))).all()
+    assert (after.gallery.index.vectors(range(72)) == before.gallery.index.vectors(range(72))).all()
     assert after.card.rows == 96
     assert [video.video_id for video in after.videos] == ["v0", "v1", "v2", "v3"]
 
@@ -76,17 +76,20 @@ def test_incremental_and_whole_builds_agree(library: Library, tmp_path: Path) ->
     grown = open_bundle(library.storage, library.publish().index_id)
     library.storage.delete("index/")
     whole = open_bundle(library.storage, library.publish().index_id)
-    queries = grown.index.vectors(range(96))
-    for one, other in zip(grown.index.search(queries, 5), whole.index.search(queries, 5), strict=True):
+    queries = grown.gallery.index.vectors(range(96))
+    for one, other in zip(grown.gallery.index.search(queries, 5), whole.gallery.index.search(queries, 5), strict=True):
         assert one == pytest.approx(other, abs=1e-5)
 
 
 def test_a_picture_that_stands_still_is_stored_once(library: Library) -> None:
     store_video(library.catalogue, library.storage, "slides", seed=7, still=True)
     bundle = open_bundle(library.storage, library.publish().index_id)
-    rows = bundle.rows_of(3)
+    rows = bundle.gallery.rows_of(3)
     assert bundle.videos[3].video_id == "slides"
-    assert list(zip(bundle.timestamps_s[rows], bundle.until_s[rows], strict=True)) == [(0.0, 5.5), (6.0, 11.5)]
+    assert list(zip(bundle.gallery.timestamps_s[rows], bundle.gallery.until_s[rows], strict=True)) == [
+        (0.0, 5.5),
+        (6.0, 11.5),
+    ]
     with library.storage.open(layout.embeddings("1", "slides")) as file:
         assert tables.read_embeddings(file).timestamps_s.tolist() == [0.0, 6.0]
 
@@ -103,9 +106,9 @@ def test_damaged_features_cost_one_video_its_features_for_one_build(library: Lib
     library.embed()
     library.damage(layout.features("v1"))
     bundle = open_bundle(library.storage, library.build().index_id)
-    rows = bundle.rows_of(1)
+    rows = bundle.gallery.rows_of(1)
     assert bundle.videos[1].video_id == "v1"
-    assert np.diff(bundle.local.starts)[rows.start : rows.stop].sum() == 0 < len(bundle.local.features)
+    assert np.diff(bundle.gallery.local.starts)[rows.start : rows.stop].sum() == 0 < len(bundle.gallery.local.features)
     assert library.embed() == ["v1"]
 
 

@@ -85,13 +85,13 @@ def test_without_probe_frames_the_defaults_stand(library: Library) -> None:
     build = library.publish()
     library.storage.delete(layout.FRAMES)
     bundle = open_bundle(library.storage, build.index_id)
-    calibration = calibrate(bundle, library.storage, precision=0.99, budget_s=5)
+    calibration = calibrate(bundle.gallery, bundle.encoder, library.storage, precision=0.99, budget_s=5)
     assert calibration == Calibration(rows=72)
 
 
 def test_measures_the_index(library: Library) -> None:
     bundle = open_bundle(library.storage, library.publish().index_id)
-    calibration = calibrate(bundle, library.storage, precision=0.9, budget_s=60)
+    calibration = calibrate(bundle.gallery, bundle.encoder, library.storage, precision=0.9, budget_s=60)
     figures = calibration.figures
     assert figures["probe_frames"] == 12
     assert figures["queries_in_library"] == 36
@@ -102,7 +102,9 @@ def test_measures_the_index(library: Library) -> None:
 
 def test_the_same_index_gets_the_same_calibration(library: Library) -> None:
     bundle = open_bundle(library.storage, library.publish().index_id)
-    one, other = (calibrate(bundle, library.storage, precision=0.9, budget_s=60) for _ in range(2))
+    one, other = (
+        calibrate(bundle.gallery, bundle.encoder, library.storage, precision=0.9, budget_s=60) for _ in range(2)
+    )
     assert one.found_score == other.found_score
     assert one.first == other.first
 
@@ -111,7 +113,7 @@ def test_a_library_of_one_video_can_still_say_not_found(tmp_path: Path, encoder_
     single = open_library(tmp_path / "home", encoder_file)
     store_video(single.catalogue, single.storage, "only", seed=1, seconds=30)
     bundle = open_bundle(single.storage, single.publish().index_id)
-    calibration = calibrate(bundle, single.storage, precision=0.99, budget_s=60)
+    calibration = calibrate(bundle.gallery, bundle.encoder, single.storage, precision=0.99, budget_s=60)
     assert calibration.figures["queries_not_in_library"] > 0
     assert calibration.found_score > 0.3
     assert calibration.figures["clean_found"] >= 0.9
@@ -124,7 +126,7 @@ def test_copies_of_a_film_do_not_count_against_each_other(
     for name, seed in (("film", 1), ("film again", 1), ("other", 2)):
         store_video(copies.catalogue, copies.storage, name, seed=seed, seconds=24)
     bundle = open_bundle(copies.storage, copies.publish().index_id)
-    figures = calibrate(bundle, copies.storage, precision=0.99, budget_s=60).figures
+    figures = calibrate(bundle.gallery, bundle.encoder, copies.storage, precision=0.99, budget_s=60).figures
     assert figures["clean_video_at_1"] == 1
     assert figures["found_precision"] >= 0.98
 
@@ -133,6 +135,6 @@ def test_unreadable_frames_cost_only_their_own_probes(library: Library) -> None:
     bundle = open_bundle(library.storage, library.publish().index_id)
     file = library.storage.root / layout.frames("v1")
     file.write_bytes(b"PAR1 garbage PAR1")
-    calibration = calibrate(bundle, library.storage, precision=0.9, budget_s=60)
+    calibration = calibrate(bundle.gallery, bundle.encoder, library.storage, precision=0.9, budget_s=60)
     assert calibration.method == "probes"
     assert calibration.figures["probe_frames"] >= 8

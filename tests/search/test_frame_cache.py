@@ -7,15 +7,16 @@ import pytest
 from index_fixtures import Library
 from stored_frames import HEIGHT, WIDTH, picture, store_video
 
-from framesearch.index.bundle import Bundle, open_bundle
-from framesearch.search.frame_cache import StoredPictures
+from framesearch.index.bundle import open_bundle
+from framesearch.index.gallery import Gallery
+from framesearch.search.frame_cache import FrameCache
 from framesearch.store import layout
 
 ONE = HEIGHT * WIDTH * 3  # bytes
 
 
-def published_bundle(library: Library, version: str) -> Bundle:
-    return open_bundle(library.storage, library.publish(version).index_id)
+def published_gallery(library: Library, version: str) -> Gallery:
+    return open_bundle(library.storage, library.publish(version).index_id).gallery
 
 
 def like(rgb: np.ndarray, seed: int, time_s: float) -> bool:
@@ -24,65 +25,67 @@ def like(rgb: np.ndarray, seed: int, time_s: float) -> bool:
 
 
 @pytest.fixture
-def bundle(library: Library) -> Bundle:
-    return published_bundle(library, "1")
+def gallery(library: Library) -> Gallery:
+    return published_gallery(library, "1")
 
 
-def test_rows_are_the_frames_that_the_index_means(library: Library, bundle: Bundle) -> None:
-    rows = [5, 0, len(bundle.index) - 1]
-    found = StoredPictures(library.storage).of(bundle)(rows)
+def test_rows_are_the_frames_that_the_index_means(library: Library, gallery: Gallery) -> None:
+    rows = [5, 0, len(gallery) - 1]
+    found = FrameCache(library.storage).of(gallery)(rows)
     assert sorted(found) == sorted(rows)
     for row in rows:
-        assert like(found[row], int(bundle.video_of_row[row]), float(bundle.timestamps_s[row]))
+        assert like(found[row], int(gallery.video_of_row[row]), float(gallery.timestamps_s[row]))
 
 
-def test_a_picture_is_decoded_once(library: Library, bundle: Bundle) -> None:
-    pictures = StoredPictures(library.storage)
-    first = pictures.of(bundle)(range(4))
+def test_a_picture_is_decoded_once(library: Library, gallery: Gallery) -> None:
+    pictures = FrameCache(library.storage)
+    first = pictures.of(gallery)(range(4))
     library.storage.delete(layout.frames("v0"))  # gone: whoever read it again would find nothing
-    again = pictures.of(bundle)(range(4))
+    again = pictures.of(gallery)(range(4))
     assert all(again[row] is first[row] for row in range(4))
     assert pictures.kept_bytes == 4 * ONE
 
 
-def test_those_last_asked_for_are_kept_up_to_so_many_bytes(library: Library, bundle: Bundle) -> None:
-    pictures = StoredPictures(library.storage, kept_bytes=3 * ONE + ONE // 2)
-    assert len(pictures.of(bundle)(range(10))) == 10  # more than are kept: all are there nevertheless
+def test_those_last_asked_for_are_kept_up_to_so_many_bytes(library: Library, gallery: Gallery) -> None:
+    pictures = FrameCache(library.storage, kept_bytes=3 * ONE + ONE // 2)
+    assert len(pictures.of(gallery)(range(10))) == 10  # more than are kept: all are there nevertheless
     for row in (2, 3, 4, 2):
-        pictures.of(bundle)([row])
+        pictures.of(gallery)([row])
     assert pictures.kept_bytes == 3 * ONE
-    pictures.of(bundle)([7])  # in place of 3, which was longest not asked for
+    pictures.of(gallery)([7])  # in place of 3, which was longest not asked for
     library.storage.delete(layout.frames("v0"))
-    assert sorted(pictures.of(bundle)(range(10))) == [2, 4, 7]
+    assert sorted(pictures.of(gallery)(range(10))) == [2, 4, 7]
 
 
-def test_a_picture_larger_than_all_that_may_be_kept_is_answered_and_not_kept(library: Library, bundle: Bundle) -> None:
-    pictures = StoredPictures(library.storage, kept_bytes=ONE - 1)
-    assert list(pictures.of(bundle)([0])) == [0]
+def test_a_picture_larger_than_all_that_may_be_kept_is_answered_and_not_kept(
+    library: Library, gallery: Gallery
+) -> None:
+    pictures = FrameCache(library.storage, kept_bytes=ONE - 1)
+    assert list(pictures.of(gallery)([0])) == [0]
     assert pictures.kept_bytes == 0
 
 
-def test_a_video_stored_anew_is_not_taken_for_the_old_one(library: Library, bundle: Bundle) -> None:
-    pictures = StoredPictures(library.storage)
-    before = pictures.of(bundle)(range(4))
+def test_a_video_stored_anew_is_not_taken_for_the_old_one(library: Library, gallery: Gallery) -> None:
+    pictures = FrameCache(library.storage)
+    before = pictures.of(gallery)(range(4))
     library.storage.delete(layout.frames("v0"))
     library.storage.delete(layout.features("v0"))
     store_video(library.catalogue, library.storage, "v0", seed=9)
-    renewed = published_bundle(library, "2")  # of another model: built from scratch
+    renewed = published_gallery(library, "2")  # of another model: built from scratch
     after = pictures.of(renewed)(range(4))
     for row in range(4):
         time_s = float(renewed.timestamps_s[row])
         assert like(after[row], 9, time_s) and not like(before[row], 9, time_s)
-    assert pictures.of(bundle)([0])[0] is before[0]  # for those who still search the old one
+    assert pictures.of(gallery)([0])[0] is before[0]  # for those who still search the old one
 
 
 def test_frames_that_are_gone_or_damaged_are_left_out_and_logged(
-    library: Library, bundle: Bundle, caplog: pytest.LogCaptureFixture
+    library: Library, gallery: Gallery, caplog: pytest.LogCaptureFixture
 ) -> None:
     library.storage.delete(layout.frames("v0"))
     library.damage(layout.frames("v1"))
     with caplog.at_level(logging.WARNING):
-        found = StoredPictures(library.storage).of(bundle)(range(len(bundle.index)))
-    assert {int(bundle.video_of_row[row]) for row in found} == {2}
+        found = FrameCache(library.storage).of(gallery)(range(len(gallery)))
+    assert {int(gallery.video_of_row[row]) for row in found} == {2}
     assert "frames of video v0 can't be compared" in caplog.text
     assert "frames of video v1 can't be compared" in caplog.text

@@ -14,14 +14,13 @@ import numpy as np
 from framesearch.errors import NotStored, ObjectDamaged
 from framesearch.images.distortions import DISTORTIONS
 from framesearch.images.sameness import look, looks_alike
-from framesearch.index.bundle import Bundle, IndexedVideo
-from framesearch.index.card import Card
+from framesearch.index.gallery import Gallery
 from framesearch.index.vectors import FrameIndex, type_for
 from framesearch.index.visual_words import LocalIndex
 from framesearch.jobs.embed import local_features
 from framesearch.models.encoder import Encoder
 from framesearch.search.calibration import ON_TIME_S
-from framesearch.search.frame_cache import StoredPictures
+from framesearch.search.frame_cache import FrameCache
 from framesearch.search.query import read_query
 from framesearch.search.ranking import rank
 from framesearch.store.storage import Storage
@@ -57,8 +56,8 @@ def search_with(exam: Exam, storage: Storage, encoders: list[Encoder], queries: 
     local, aspects = _features(exam, storage)
     marks = []
     for number, encoder in enumerate(encoders):
-        bundle = _bundle(exam, encoder, exam.gallery_embeddings[number], local, aspects)
-        marks.append(_mark(exam, bundle, each, storage))
+        gallery = _gallery(exam, exam.gallery_embeddings[number], local, aspects)
+        marks.append(_mark(exam, gallery, encoder, each, storage))
     log.info(
         "the whole search judged with %d encoders on %d queries each, %.1f s",
         *(len(encoders), each * len(exam.probes), time.monotonic() - started),
@@ -85,31 +84,15 @@ def _features(exam: Exam, storage: Storage) -> tuple[LocalIndex, np.ndarray]:
     return LocalIndex(np.concatenate(features), np.array([len(own) for own in features], np.int64)), aspects
 
 
-def _bundle(exam: Exam, encoder: Encoder, embeddings: np.ndarray, local: LocalIndex, aspects: np.ndarray) -> Bundle:
-    """The gallery as an index bundle that is never stored."""
-    kind = type_for(len(embeddings))
-    index = FrameIndex.train(kind, embeddings)
+def _gallery(exam: Exam, embeddings: np.ndarray, local: LocalIndex, aspects: np.ndarray) -> Gallery:
+    index = FrameIndex.train(type_for(len(embeddings)), embeddings)
     index.add([embeddings])
-    videos = tuple(IndexedVideo(video_id, video_id, "", None) for video_id in exam.video_ids)
-    card = Card(
-        index_id="exam",
-        model_version="",
-        encoder_digest=encoder.digest,
-        rows=len(embeddings),
-        videos=len(videos),
-        dimension=encoder.dimension,
-        index_type=kind,
-        trained_rows=len(embeddings),
-        base=None,
-        built_at="",
-        framesearch="",
-    )
-    return Bundle(card, index, local, encoder, exam.video, exam.timestamps_s, exam.timestamps_s, aspects, videos)
+    return Gallery(index, local, exam.video_ids, exam.video, exam.timestamps_s, exam.timestamps_s, aspects)
 
 
-def _mark(exam: Exam, bundle: Bundle, each: int, storage: Storage) -> SearchMarks:
+def _mark(exam: Exam, gallery: Gallery, encoder: Encoder, each: int, storage: Storage) -> SearchMarks:
     order = np.random.default_rng(SEED).permutation(len(KINDS))
-    pictures = StoredPictures(storage).of(bundle)
+    pictures = FrameCache(storage).of(gallery)
     right = np.zeros((len(exam.probes), each), bool)
     same_video = np.zeros_like(right)
     errors_s: list[float] = []
@@ -117,8 +100,8 @@ def _mark(exam: Exam, bundle: Bundle, each: int, storage: Storage) -> SearchMark
         truth = look(probe.rgb)
         for turn in range(each):
             kind = KINDS[order[(number * each + turn) % len(KINDS)]]
-            query = read_query(bundle, query_picture(probe, kind, exam.video_ids[probe.video]))
-            places = rank(bundle, query, 1, pictures)
+            query = read_query(encoder, query_picture(probe, kind, exam.video_ids[probe.video]))
+            places = rank(gallery, query, 1, pictures).places
             if not places:
                 continue
             row, video = places[0].row, places[0].video

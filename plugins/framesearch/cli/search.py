@@ -1,16 +1,17 @@
 """`framesearch search`: which video each picture is from, and when."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.cells import cell_len
 
+from framesearch.answer_json import answer_json
 from framesearch.cli.terminal import err, out, printable, sentences, shown, write_line
 from framesearch.errors import ImageUnreadable
 from framesearch.records import Answer, Match
+from framesearch.wording import DEGRADED
 
 if TYPE_CHECKING:
     pass
@@ -59,21 +60,11 @@ def search(
                 tell_error(path, str(error), as_json)
                 continue
             if as_json:
-                write_line(_as_json(path, answer))
+                write_line(answer_json(str(path), answer))
             else:
                 _tell(path, answer)
         if failed:
             raise typer.Exit(1)
-
-
-def _as_json(path: Path, answer: Answer) -> dict[str, Any]:
-    return {
-        "query": str(path),
-        "found": answer.found,
-        "matches": [asdict(match) for match in answer.matches],
-        "view": answer.view,
-        "elapsed_ms": round(answer.elapsed_ms, 1),
-    }
 
 
 def tell_error(path: Path, message: str, as_json: bool) -> None:
@@ -88,6 +79,8 @@ def _tell(path: Path, answer: Answer) -> None:
     out.print(f"[bold]{shown(path)}[/]  [dim]{answer.elapsed_ms:.0f} ms[/]")
     if not answer.found:
         out.print(f"  not found. {answer.reason}" + ("  Nearest:" if answer.matches else ""))
+    if answer.degraded:
+        out.print(f"  [yellow]{DEGRADED}[/]")
     if not answer.matches:
         return
     groups = answer.groups()

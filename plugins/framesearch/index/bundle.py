@@ -15,6 +15,7 @@ import numpy as np
 
 from framesearch.errors import EncoderInvalid, IndexIncompatible, NoIndex, NotStored, ObjectDamaged
 from framesearch.index.card import Card
+from framesearch.index.gallery import Gallery
 from framesearch.index.pointer import is_index_id
 from framesearch.index.vectors import FrameIndex
 from framesearch.index.visual_words import LocalIndex
@@ -41,27 +42,15 @@ class Bundle:
     """An opened bundle whose parts belong together.
 
     Attributes:
-        index, local: the rows by their embeddings and by their local features.
-        video_of_row: int32 (N,), for each row its place in `videos`; the rows of a video lie together, in time order.
-        timestamps_s: float64 (N,), presentation time of each row's frame.
-        until_s: float64 (N,), of the last stored frame that shows the same picture: still pictures are one row.
-        aspects: float32 (N,), width by height of each row's frame; 0 where it has no local features.
+        gallery: what is searched.
+        encoder: the one that made the gallery's embeddings.
+        videos: in the order of `gallery.video_ids`.
     """
 
     card: Card
-    index: FrameIndex
-    local: LocalIndex
+    gallery: Gallery
     encoder: Encoder
-    video_of_row: np.ndarray
-    timestamps_s: np.ndarray
-    until_s: np.ndarray
-    aspects: np.ndarray
     videos: tuple[IndexedVideo, ...]
-
-    def rows_of(self, video: int) -> range:
-        """The rows of a video, by its place in `videos`."""
-        first, end = np.searchsorted(self.video_of_row, [video, video + 1])
-        return range(int(first), int(end))
 
 
 # ---- writing
@@ -205,7 +194,9 @@ def _open(files: Mapping[str, Path], index_id: str, threads: int, *, to_extend: 
     ):
         raise IndexIncompatible(f"index {index_id}: its rows name videos it does not hold: rebuild the index")
     local = LocalIndex(np.asarray(features), rows["features"])
-    return Bundle(card, index, local, encoder, video_of_row, timestamps_s, until_s, aspects, videos)
+    ids = tuple(video.video_id for video in videos)
+    gallery = Gallery(index, local, ids, video_of_row, timestamps_s, until_s, aspects)
+    return Bundle(card, gallery, encoder, videos)
 
 
 # ---- the pointer

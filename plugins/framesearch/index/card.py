@@ -9,10 +9,14 @@ from typing import Any
 import numpy as np
 
 from framesearch.errors import IndexIncompatible, NoIndex, NotStored
+from framesearch.index.score import WEIGHTS, Weights
 from framesearch.store import layout
 from framesearch.store.storage import Storage
 
 FORMAT = 3  # raised when a bundle of an older version can no longer be read, or its thresholds are for other scores
+
+
+STILL_SCORE = 0.98  # neighbouring frames at least this similar show a still scene, where nothing was measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ class Calibration:
     found_score: float = 19.0  # what libraries of real footage were measured to need
     first: Curve = Curve(0.28, -5.5)
     further: Curve = Curve(0.28, -7.0)
-    still_score: float = 0.98
+    still_score: float = STILL_SCORE
     method: str = "defaults"
     rows: int = 0
     figures: Mapping[str, float] = field(default_factory=dict)
@@ -59,6 +63,7 @@ class Card:
         base: the bundle that was current when this one was built; it may only replace that one.
         built_at: ISO 8601, UTC.
         framesearch: the version that built it.
+        weights: by which evidence becomes a score; the calibration is for these.
         parts: size in bytes and SHA-256 of every other file, by name.
     """
 
@@ -74,6 +79,7 @@ class Card:
     built_at: str
     framesearch: str
     calibration: Calibration = field(default_factory=Calibration)
+    weights: Weights = WEIGHTS
     parts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     format: int = FORMAT
 
@@ -97,7 +103,9 @@ class Card:
                 )
             calibration = values.pop("calibration")
             calibration |= {name: Curve(**calibration[name]) for name in ("first", "further")}
-            card = cls(**values, calibration=Calibration(**calibration))
+            recorded = values.pop("weights", None)  # cards written before they were recorded: those were all alike
+            weights = WEIGHTS if recorded is None else Weights(**recorded)
+            card = cls(**values, calibration=Calibration(**calibration), weights=weights)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise IndexIncompatible(f"the card of index {index_id} is damaged: rebuild the index") from error
         if card.index_id != index_id:

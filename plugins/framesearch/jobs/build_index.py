@@ -285,10 +285,11 @@ def _write(
         timestamps_s, until_s = [np.empty(0, np.float64)], [np.empty(0, np.float64)]
         features, counts, aspects = [np.empty(0, FEATURE)], [np.empty(0, np.int64)], [np.empty(0, np.float32)]
     else:
-        index, trained_rows = base.index, base.card.trained_rows
+        held = base.gallery
+        index, trained_rows = held.index, base.card.trained_rows
         videos = [known[video.video_id] for video in base.videos]  # with today's titles
-        video_of_row, timestamps_s, until_s = [base.video_of_row], [base.timestamps_s], [base.until_s]
-        features, counts, aspects = [base.local.features], [np.diff(base.local.starts)], [base.aspects]
+        video_of_row, timestamps_s, until_s = [held.video_of_row], [held.timestamps_s], [held.until_s]
+        features, counts, aspects = [held.local.features], [np.diff(held.local.starts)], [held.aspects]
     for video_id in added:
         embeddings = source.of(video_id)
         index.add([embeddings.vectors])
@@ -345,30 +346,30 @@ def _check(bundle: Bundle, storage: Storage) -> None:
     Raises:
         IndexIncompatible: too few do.
     """
-    rng = np.random.default_rng(0)
-    videos = np.unique(bundle.video_of_row)
+    gallery, rng = bundle.gallery, np.random.default_rng(0)
+    videos = np.unique(gallery.video_of_row)
     last = videos[-8:]
     sample = [*last, *rng.permutation(videos[:-8])[:8]]
     each = max(1, CHECKED_ROWS // len(sample))
     rows: list[int] = []
     pictures: list[np.ndarray] = []
     for video in sample:
-        own = bundle.rows_of(int(video))
-        chosen = {float(bundle.timestamps_s[row]): int(row) for row in own.start + rng.permutation(len(own))[:each]}
+        own = gallery.rows_of(int(video))
+        chosen = {float(gallery.timestamps_s[row]): int(row) for row in own.start + rng.permutation(len(own))[:each]}
         try:
-            with storage.open(layout.frames(bundle.videos[video].video_id)) as file:
+            with storage.open(layout.frames(gallery.video_ids[video])) as file:
                 frames = tables.read_frames_at(file, list(chosen))
             pictures += [decode_jpeg(frame.jpeg) for frame in frames.values()]
             rows += [chosen[time] for time in frames]
         except FramesearchError as error:
-            log.debug("the check passes over video %s: %s", bundle.videos[video].video_id, error)
+            log.debug("the check passes over video %s: %s", gallery.video_ids[video], error)
             pictures = pictures[: len(rows)]
     if not rows:
         log.warning("index %s could not be checked: none of its frames is in storage", bundle.card.index_id)
         return
     embedded = bundle.encoder.embed(pictures)
-    best, _ = bundle.index.search(embedded, 1)
-    own_similarity = (embedded * bundle.index.vectors(np.array(rows))).sum(axis=1)
+    best, _ = gallery.nearest(embedded, 1)
+    own_similarity = (embedded * gallery.vectors(np.array(rows))).sum(axis=1)
     share = float(((best[:, 0] >= CHECKED_SIMILARITY) & (own_similarity >= CHECKED_SIMILARITY)).mean())
     if share < CHECKED_SHARE:
         raise IndexIncompatible(
@@ -382,7 +383,14 @@ def _calibration(bundle: Bundle, base: Bundle | None, storage: Storage, settings
     card = bundle.card
     if base is not None and base.card.videos > 1 and base.card.index_type == card.index_type:
         before = base.card.calibration
-        if before.rows and card.rows <= RECALIBRATE_ROWS * before.rows:
+        if before.rows and card.rows <= RECALIBRATE_ROWS * before.rows and base.card.weights == card.weights:
             return before
     budget_s = min(CALIBRATION_S, 5 + card.rows / 50)
-    return calibrate(bundle, storage, precision=settings.found_precision, budget_s=budget_s)
+    return calibrate(
+        bundle.gallery,
+        bundle.encoder,
+        storage,
+        precision=settings.found_precision,
+        budget_s=budget_s,
+        weights=card.weights,
+    )

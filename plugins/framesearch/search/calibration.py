@@ -7,7 +7,7 @@ the library. Both together give the threshold of "found" and the probability tha
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,11 +16,13 @@ from framesearch.errors import FramesearchError
 from framesearch.images.distortions import DISTORTIONS
 from framesearch.images.pixels import BLANK_QUALITY, correlation, decode_jpeg
 from framesearch.images.sameness import LOOKS_THE_SAME, SIDE, look
-from framesearch.index.bundle import Bundle
 from framesearch.index.card import Calibration, Curve
+from framesearch.index.gallery import Gallery
+from framesearch.index.score import WEIGHTS, Weights
+from framesearch.models.encoder import Encoder
 from framesearch.records import FrameRole
-from framesearch.search.frame_cache import StoredPictures
-from framesearch.search.query import read_query
+from framesearch.search.frame_cache import FrameCache
+from framesearch.search.query import Query, read_query
 from framesearch.search.ranking import Place, rank
 from framesearch.store import layout, tables
 from framesearch.store.storage import Storage
@@ -49,7 +51,7 @@ class _Answer:
 
     Attributes:
         rank: 0 for the first match, 1 and 2 for further ones; None where the probe's own video was left out.
-        video, other: the probe's and the match's, as places in `Bundle.videos`.
+        video, other: the probe's and the match's, as places in `Gallery.video_ids`.
         right: the right video at the right moment.
         clean: the probe was not distorted.
     """
@@ -81,49 +83,64 @@ class _Asked:
         ]
 
 
-def calibrate(bundle: Bundle, storage: Storage, *, precision: float, budget_s: float, seed: int = 0) -> Calibration:
+def calibrate(
+    gallery: Gallery,
+    encoder: Encoder,
+    storage: Storage,
+    *,
+    precision: float,
+    budget_s: float,
+    weights: Weights = WEIGHTS,
+    seed: int = 0,
+) -> Calibration:
     """Measure what scores mean in an index.
 
     Args:
+        encoder: the one that made the gallery's embeddings.
         precision: share of the pictures called found that are to name the right video.
         budget_s: wall-clock seconds after which no further probe is tried; none at all where negative.
+        weights: of the evidence, by which scores are made.
 
     Returns:
         The calibration; `Calibration()` with its defaults where there are too few probe frames.
     """
     started = time.monotonic()
     rng = np.random.default_rng(seed)
-    thumbnails = _Thumbnails(bundle, storage)
+    thumbnails = _Thumbnails(gallery, storage)
+
+    def search(query: Query, top: int, without: range | None = None) -> list[Place]:
+        return rank(gallery, query, top, thumbnails.pictures, weights=weights, without=without).places
+
     asked = _Asked()
-    for video, timestamp_s, rgb in _probes(bundle, storage, rng) if budget_s >= 0 else ():
+    for video, timestamp_s, rgb in _probes(gallery, storage, rng) if budget_s >= 0 else ():
         if time.monotonic() - started > budget_s and len(asked.of_rank(0)) >= ENOUGH_PAIRS:
             break
-        _ask(bundle, thumbnails, asked, video, timestamp_s, rgb, rng)
+        _ask(gallery, encoder, search, thumbnails, asked, video, timestamp_s, rgb, rng)
     seconds = time.monotonic() - started
     queries = len(asked.of_rank(0))
     if queries < LEAST_PAIRS:
         log.warning("calibration: only %d queries from probe frames, the defaults stand", queries)
-        return Calibration(rows=bundle.card.rows)
-    calibration = _fit(asked, precision, bundle.card.rows, seconds)
-    log.info("index %s calibrated: %d queries, %.1f s, %s", bundle.card.index_id, queries, seconds, calibration.figures)
+        return Calibration(rows=len(gallery))
+    calibration = _fit(asked, precision, len(gallery), seconds)
+    log.info("calibrated: %d queries, %.1f s, %s", queries, seconds, calibration.figures)
     return calibration
 
 
 # ---- asking
 
 
-def _probes(bundle: Bundle, storage: Storage, rng: np.random.Generator) -> Iterator[tuple[int, float, np.ndarray]]:
+def _probes(gallery: Gallery, storage: Storage, rng: np.random.Generator) -> Iterator[tuple[int, float, np.ndarray]]:
     """Up to `PROBES` probe frames (video, timestamp_s, picture), evenly from videos in random order."""
-    each = max(1, -(-PROBES // max(1, len(bundle.videos))))
+    each = max(1, -(-PROBES // max(1, len(gallery.video_ids))))
     chosen: list[tuple[int, float]] = []
-    for video in rng.permutation(len(bundle.videos))[: 2 * PROBES]:
+    for video in rng.permutation(len(gallery.video_ids))[: 2 * PROBES]:
         if len(chosen) >= PROBES:
             break
         try:
-            with storage.open(layout.frames(bundle.videos[video].video_id)) as file:
+            with storage.open(layout.frames(gallery.video_ids[video])) as file:
                 times, qualities = tables.read_frame_times(file, FrameRole.PROBE)
         except FramesearchError as error:
-            log.debug("calibration passes over %s: %s", bundle.videos[video].video_id, error)
+            log.debug("calibration passes over %s: %s", gallery.video_ids[video], error)
             continue
         times = times[qualities >= BLANK_QUALITY]
         picked = rng.permutation(len(times))[:each]
@@ -131,15 +148,17 @@ def _probes(bundle: Bundle, storage: Storage, rng: np.random.Generator) -> Itera
     for place in rng.permutation(len(chosen)):  # so that a spent budget leaves a fair sample
         video, timestamp_s = chosen[place]
         try:
-            with storage.open(layout.frames(bundle.videos[video].video_id)) as file:
+            with storage.open(layout.frames(gallery.video_ids[video])) as file:
                 frame = tables.read_frames_at(file, [timestamp_s])[timestamp_s]
             yield video, timestamp_s, decode_jpeg(frame.jpeg)
         except (FramesearchError, KeyError) as error:
-            log.debug("calibration passes over %s: %s", bundle.videos[video].video_id, error)
+            log.debug("calibration passes over %s: %s", gallery.video_ids[video], error)
 
 
 def _ask(
-    bundle: Bundle,
+    gallery: Gallery,
+    encoder: Encoder,
+    search: Callable[..., list[Place]],
     thumbnails: "_Thumbnails",
     asked: _Asked,
     video: int,
@@ -149,8 +168,8 @@ def _ask(
 ) -> None:
     """Ask one probe frame, clean and distorted, and note what came back."""
     truth = look(rgb)
-    rows = bundle.rows_of(video)
-    after = rows.start + int(np.searchsorted(bundle.timestamps_s[rows.start : rows.stop], timestamp_s))
+    rows = gallery.rows_of(video)
+    after = rows.start + int(np.searchsorted(gallery.timestamps_s[rows.start : rows.stop], timestamp_s))
     around = [truth, *(thumbnails.of(row) for row in (after - 1, after) if row in rows)]
 
     def note(rank_: int | None, place: Place, *, clean: bool) -> None:
@@ -159,7 +178,7 @@ def _ask(
             asked.copies.add(frozenset((video, place.video)))
         if place.video != video and alike > SAME_PICTURE:
             return
-        late_s = max(bundle.timestamps_s[place.row] - timestamp_s, timestamp_s - bundle.until_s[place.row])
+        late_s = max(gallery.timestamps_s[place.row] - timestamp_s, timestamp_s - gallery.until_s[place.row])
         right = place.video == video and (
             late_s <= ON_TIME_S or thumbnails.correlation(place.row, truth) > LOOKS_THE_SAME
         )
@@ -168,25 +187,25 @@ def _ask(
     asked.probes += 1
     kinds = rng.choice(sorted(set(DISTORTIONS) - {"none"}), DISTORTED, replace=False)
     for number, query in enumerate([rgb, *(DISTORTIONS[kind](rgb, rng) for kind in kinds)]):
-        read = read_query(bundle, query)
-        for position, place in enumerate(rank(bundle, read, 3, thumbnails.pictures)):
+        read = read_query(encoder, query)
+        for position, place in enumerate(search(read, 3)):
             note(position, place, clean=number == 0)
-        for place in rank(bundle, read, 1, thumbnails.pictures, without=rows):
+        for place in search(read, 1, without=rows):
             note(None, place, clean=number == 0)
-        if len(bundle.videos) == 1:  # nothing else to compare with: what no film shows, its own frame in pieces
-            best = rank(bundle, read_query(bundle, _shuffled(query, rng)), 1, thumbnails.pictures)[0]
+        if len(gallery.video_ids) == 1:  # nothing else to compare with: what no film shows, its own frame in pieces
+            best = search(read_query(encoder, _shuffled(query, rng)), 1)[0]
             asked.answers.append(_Answer(None, best.score, video, NOWHERE, right=False, clean=False))
-    _compare_neighbours(bundle, thumbnails, asked, video, rng)
+    _compare_neighbours(gallery, thumbnails, asked, video, rng)
 
 
 def _compare_neighbours(
-    bundle: Bundle, thumbnails: "_Thumbnails", asked: _Asked, video: int, rng: np.random.Generator
+    gallery: Gallery, thumbnails: "_Thumbnails", asked: _Asked, video: int, rng: np.random.Generator
 ) -> None:
-    rows = bundle.rows_of(video)
+    rows = gallery.rows_of(video)
     if len(rows) < 2:
         return
     for row in rng.integers(rows.start, rows.stop - 1, NEIGHBOURS):
-        one, other = bundle.index.vectors(range(row, row + 2))
+        one, other = gallery.vectors(range(row, row + 2))
         asked.neighbours.append(float(one @ other / (np.linalg.norm(one) * np.linalg.norm(other))))
         asked.neighbours_same.append(thumbnails.correlation(int(row), thumbnails.of(int(row) + 1)) > STILL)
 
@@ -202,8 +221,8 @@ def _shuffled(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 class _Thumbnails:
     """Small grey pictures of indexed frames, to tell whether two show the same."""
 
-    def __init__(self, bundle: Bundle, storage: Storage) -> None:
-        self.pictures = StoredPictures(storage).of(bundle)
+    def __init__(self, gallery: Gallery, storage: Storage) -> None:
+        self.pictures = FrameCache(storage).of(gallery)
         self._by_row: dict[int, np.ndarray] = {}
 
     def of(self, row: int) -> np.ndarray:

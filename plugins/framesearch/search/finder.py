@@ -15,7 +15,7 @@ from framesearch.index.card import Card
 from framesearch.index.pointer import parse_pointer
 from framesearch.records import Answer, Match
 from framesearch.search.admission import Admission
-from framesearch.search.frame_cache import StoredPictures
+from framesearch.search.frame_cache import FrameCache
 from framesearch.search.moment import moment
 from framesearch.search.query import read_query
 from framesearch.search.ranking import Place, rank
@@ -45,7 +45,7 @@ class Finder:
     def __init__(self, settings: Settings) -> None:
         return_large_blocks()  # before threads have heaps of their own
         self._storage = open_storage(settings)
-        self._pictures = StoredPictures(self._storage)
+        self._pictures = FrameCache(self._storage)
         self._serving: Bundle | None = None
         self._generation: str | None = None  # of the pointer that led to `_serving`
         self._checked_at = -math.inf
@@ -97,7 +97,7 @@ class Finder:
             started = time.monotonic()
             try:
                 bundle = open_bundle(self._storage, parse_pointer(value), threads=1)
-                bundle.local.prepare()  # before a query waits for it
+                bundle.gallery.prepare()  # before a query waits for it
             except FramesearchError as error:
                 if attempt == 1 and isinstance(error, NoIndex | NotStored):
                     continue  # cleaned away between two looks: the pointer has moved on
@@ -152,9 +152,11 @@ class Finder:
         bundle = self._bundle()
         calibration = bundle.card.calibration
 
+        degraded = False
+
         def answer(found: bool, matches: tuple[Match, ...], view: str | None, reason: str | None) -> Answer:
             elapsed_ms = (time.perf_counter() - asked_at) * 1000
-            return Answer(found, matches, view, elapsed_ms, bundle.card.index_id, reason)
+            return Answer(found, matches, view, elapsed_ms, bundle.card.index_id, reason, degraded)
 
         if max(rgb.shape[:2]) > _LONGEST * min(rgb.shape[:2]):
             told = f"The picture is a strip, {rgb.shape[1]} x {rgb.shape[0]} pixels: cut out what shows the video."
@@ -162,14 +164,15 @@ class Finder:
         rgb = fit_height(rgb, _LARGEST_HEIGHT)
         if quality(rgb) < BLANK_QUALITY:
             return answer(False, (), None, "The picture is blank or nearly so: every video has frames like it.")
-        pictures = self._pictures.of(bundle)
-        query = read_query(bundle, rgb)
-        places = rank(bundle, query, top, pictures)
+        gallery, pictures = bundle.gallery, self._pictures.of(bundle.gallery)
+        query = read_query(bundle.encoder, rgb)
+        ranked = rank(gallery, query, top, pictures, weights=bundle.card.weights, still_score=calibration.still_score)
+        places, degraded = ranked.places, ranked.degraded
         matches: list[Match] = []
         for place, first in zip(places, first_shown(places, pictures), strict=True):
             confidence = (calibration.further if matches else calibration.first)(place.score)
             confidence = min(confidence, matches[-1].confidence) if matches else confidence
-            at_s = float(bundle.timestamps_s[place.row]) if matches else moment(bundle, query, place, pictures)
+            at_s = float(gallery.timestamps_s[place.row]) if matches else moment(gallery, query, place, pictures)
             matches.append(_match(bundle, place, at_s, confidence, first))
         found = bool(places) and places[0].score >= calibration.found_score
         view = places[0].view if places else None
@@ -200,9 +203,9 @@ def _match(bundle: Bundle, place: Place, timestamp_s: float, confidence: float, 
         title=video.title,
         url=link_at(video.url, timestamp_s),
         timestamp_s=timestamp_s,
-        start_s=min(timestamp_s, float(bundle.timestamps_s[place.first_row])),
-        end_s=max(timestamp_s, float(bundle.until_s[place.last_row])),
-        frame_s=float(bundle.timestamps_s[place.row]),
+        start_s=min(timestamp_s, float(bundle.gallery.timestamps_s[place.first_row])),
+        end_s=max(timestamp_s, float(bundle.gallery.until_s[place.last_row])),
+        frame_s=float(bundle.gallery.timestamps_s[place.row]),
         score=place.score,
         confidence=confidence,
         box=None if place.box is None else tuple((float(x), float(y)) for x, y in place.box.round(4)),

@@ -1,15 +1,17 @@
-"""Stored frames by row of an index, as pictures: read many times, decoded once."""
+"""Stored frames by row of a gallery, as pictures: read many times, decoded once."""
 
 import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from itertools import count
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from framesearch.errors import FramesearchError
 from framesearch.images.pixels import decode_jpeg
-from framesearch.index.bundle import Bundle
+from framesearch.index.gallery import Gallery
 from framesearch.store import layout, tables
 from framesearch.store.storage import Storage
 
@@ -17,10 +19,10 @@ log = logging.getLogger(__name__)
 
 KEPT_BYTES = 90_000_000  # 520 pictures of 180 x 320 pixels
 
-_Key = tuple[str, int]  # an index and its row: the video may be stored anew for the next index
+_Key = tuple[int, int]  # a gallery and its row: a video may be stored anew for the next one
 
 
-class StoredPictures:
+class FrameCache:
     """Reads stored frames; safe to use from threads. Frames that are gone or damaged are left out, and logged."""
 
     def __init__(self, storage: Storage, kept_bytes: int = KEPT_BYTES) -> None:
@@ -30,6 +32,8 @@ class StoredPictures:
             kept_bytes: of pictures that are kept at most, those that were asked for last.
         """
         self._storage, self._most = storage, kept_bytes
+        self._galleries: WeakKeyDictionary[Gallery, int] = WeakKeyDictionary()
+        self._numbers = count()
         self._kept: OrderedDict[_Key, np.ndarray] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
@@ -39,28 +43,29 @@ class StoredPictures:
         """Of the pictures that are kept now."""
         return self._bytes
 
-    def of(self, bundle: Bundle) -> "Callable[[Iterable[int]], dict[int, np.ndarray]]":
-        """What `ranking.rank` asks for the frames of this bundle's rows."""
-        return lambda rows: self._read(bundle, list(rows))
+    def of(self, gallery: Gallery) -> "Callable[[Iterable[int]], dict[int, np.ndarray]]":
+        """What `ranking.rank` asks for the frames of this gallery's rows."""
+        with self._lock:
+            number = self._galleries.setdefault(gallery, next(self._numbers))
+        return lambda rows: self._read(gallery, number, list(rows))
 
-    def _read(self, bundle: Bundle, rows: list[int]) -> dict[int, np.ndarray]:
+    def _read(self, gallery: Gallery, number: int, rows: list[int]) -> dict[int, np.ndarray]:
         """The frames of these rows that can be had, RGB uint8 (H, W, 3)."""
-        index_id = bundle.card.index_id
         found: dict[int, np.ndarray] = {}
         with self._lock:
             for row in rows:
-                rgb = self._kept.get((index_id, row))
+                rgb = self._kept.get((number, row))
                 if rgb is not None:
-                    self._kept.move_to_end((index_id, row))
+                    self._kept.move_to_end((number, row))
                     found[row] = rgb
         wanted: dict[str, dict[float, int]] = {}
         for row in rows:
             if row not in found:
-                video_id = bundle.videos[bundle.video_of_row[row]].video_id
-                wanted.setdefault(video_id, {})[float(bundle.timestamps_s[row])] = row
+                video_id = gallery.video_ids[gallery.video_of_row[row]]
+                wanted.setdefault(video_id, {})[float(gallery.timestamps_s[row])] = row
         for video_id, times in wanted.items():
             decoded = {times[time_s]: rgb for time_s, rgb in self._decoded(video_id, list(times)).items()}
-            self._keep({(index_id, row): rgb for row, rgb in decoded.items()})
+            self._keep({(number, row): rgb for row, rgb in decoded.items()})
             found |= decoded
         return found
 

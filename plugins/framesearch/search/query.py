@@ -7,7 +7,7 @@ import numpy as np
 from framesearch.images.keypoints import Keypoints, detect
 from framesearch.images.overlay import Prepared, prepared
 from framesearch.images.views import MIRRORED, mirror, views
-from framesearch.index.bundle import Bundle
+from framesearch.models.encoder import Encoder
 
 _QUERY_HEIGHT, _QUERY_FEATURES = 200, 300
 
@@ -35,14 +35,14 @@ class Query:
         return int(MIRRORED in self.names[view])
 
 
-def read_query(bundle: Bundle, rgb: np.ndarray) -> Query:
+def read_query(encoder: Encoder, rgb: np.ndarray) -> Query:
     """Everything about a picture (RGB uint8 (H, W, 3)) that searching needs."""
-    readings = views(rgb, bundle.encoder.height, bundle.encoder.width)
+    readings = views(rgb, encoder.height, encoder.width)
     keypoints = detect(rgb, height=_QUERY_HEIGHT, most=_QUERY_FEATURES)
     pixels = prepared(rgb)
     return Query(
         list(readings),
-        bundle.encoder.embed(list(readings.values())),
+        encoder.embed(list(readings.values())),
         (keypoints, keypoints.mirrored()),
         (pixels, Prepared(mirror(pixels.grey))),
         rgb.shape[1] / rgb.shape[0],

@@ -1,7 +1,7 @@
-"""From a picture to ranked places in an index: the search itself, the same for people's queries and for calibration.
+"""From a picture to ranked places in a gallery: the search itself, the same for people's queries and for calibration.
 
-Candidates come from two sides, by embedding and by local features, and are then verified: the features must agree on
-one placement of the frame in the query, and the frame laid over the query must look like it. What the three say is
+Frames are proposed from two sides, by embedding and by local features, and then verified: the features must agree on
+one placement of the frame in the query, and the frame laid over the query must look like it. What all of them say is
 weighed together into one score.
 """
 
@@ -10,16 +10,23 @@ from dataclasses import dataclass
 import numpy as np
 
 from framesearch.images.views import MIRRORED, TURNED
-from framesearch.index.bundle import Bundle
-from framesearch.search.candidates import Candidate, Pictures, add_by_features, by_embedding
+from framesearch.index.card import STILL_SCORE
+from framesearch.index.gallery import Gallery
+from framesearch.index.score import WEIGHTS, Weights
+from framesearch.search.by_embedding import DEPTH, ByEmbedding
+from framesearch.search.by_features import ByFeatures
+from framesearch.search.by_pixels import ByPixels
+from framesearch.search.evidence import Candidate, Evidence, Pictures, Pool
 from framesearch.search.query import Query
-from framesearch.search.verification import verify
 
 NEIGHBOUR_S = 2.0  # a frame this close to a better match of the same video is the same find
 
-_BY_EMBEDDING = 256  # rows looked at a view: a still scene of some minutes may fill as many
 _MOST_CANDIDATES = 8192
 _BLOCK = 64  # rows compared at a time while following a still scene
+
+_BY_EMBEDDING = ByEmbedding()
+EVIDENCE: tuple[Evidence, ...] = (_BY_EMBEDDING, ByFeatures(), ByPixels())
+"""In the order in which they propose and weigh: each may build on what those before it found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +35,7 @@ class Place:
 
     Attributes:
         row: the best frame.
-        video: its video, as a place in `Bundle.videos`.
+        video: its video, as a place in `Gallery.video_ids`.
         score: the weighed evidence; higher is surer, without bounds.
         similarity: inner product of the embeddings with the best view's, -1 to 1.
         view: the reading of the query that won.
@@ -52,54 +59,81 @@ class Place:
     direction: int = 0
 
 
-def rank(bundle: Bundle, query: Query, top: int, pictures: Pictures, *, without: range | None = None) -> list[Place]:
-    """The best places for a query, at most one a scene.
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """What a search came to.
+
+    Attributes:
+        places: best first, at most one a scene.
+        degraded: stored frames that were to be compared could not be had: scores are lower than they would be.
+    """
+
+    places: list[Place]
+    degraded: bool
+
+
+def rank(
+    gallery: Gallery,
+    query: Query,
+    top: int,
+    pictures: Pictures,
+    *,
+    weights: Weights = WEIGHTS,
+    still_score: float = STILL_SCORE,
+    without: range | None = None,
+) -> Ranked:
+    """The best places for a query.
 
     Args:
         pictures: gives the frames that are compared; where it has none, the rest of the evidence decides.
+        weights: of the evidence.
+        still_score: neighbouring frames at least this similar show a still scene.
         without: rows not to be found.
     """
-    depth = _BY_EMBEDDING
-    candidates = by_embedding(bundle, query, depth, without)
-    add_by_features(bundle, query, candidates, without)
-    verify(bundle, query, list(candidates.values()), pictures)
-    places = _group(bundle, query, candidates, top)
-    while len(places) < top and depth < min(len(bundle.index), _MOST_CANDIDATES):
+    pool = Pool(gallery, query, pictures, weights, without)
+    for kind in EVIDENCE:
+        kind.propose(pool)
+    for kind in EVIDENCE:
+        kind.weigh(pool)
+    depth = DEPTH
+    places = _group(pool, top, still_score)
+    while len(places) < top and depth < min(len(gallery), _MOST_CANDIDATES):
         depth *= 8  # one scene filled the candidates: look further down
-        candidates = by_embedding(bundle, query, depth, without) | candidates
-        places = _group(bundle, query, candidates, top)
-    return places
+        _BY_EMBEDDING.propose(pool, depth)
+        places = _group(pool, top, still_score)
+    return Ranked(places, pool.degraded)
 
 
 # ---- places
 
 
-def _group(bundle: Bundle, query: Query, candidates: dict[int, Candidate], top: int) -> list[Place]:
+def _group(pool: Pool, top: int, still_score: float) -> list[Place]:
     """The best candidates, each standing for its scene."""
-    order = sorted(candidates.values(), key=lambda one: -one.score)
+    gallery, query = pool.gallery, pool.query
+    order = sorted(pool.candidates.values(), key=lambda one: -pool.score(one))
     rows = np.array([one.row for one in order], np.int64)
-    videos, times, until_s = bundle.video_of_row[rows], bundle.timestamps_s[rows], bundle.until_s[rows]
+    videos, times, until_s = gallery.video_of_row[rows], gallery.timestamps_s[rows], gallery.until_s[rows]
     left = np.ones(len(order), bool)
     places: list[Place] = []
     while len(places) < top and left.any():
         best = order[int(np.argmax(left))]
-        video = int(bundle.video_of_row[best.row])
-        first_row, last_row = _still_scene(bundle, best.row, bundle.rows_of(video))
+        video = int(gallery.video_of_row[best.row])
+        first_row, last_row = _still_scene(gallery, best.row, gallery.rows_of(video), still_score)
         places.append(
             Place(
                 best.row,
                 video,
-                best.score,
+                pool.score(best),
                 best.similarity,
                 _view_name(query, best),
-                _box(bundle, query, best),
+                _box(gallery, query, best),
                 first_row,
                 last_row,
                 best.placement,
                 best.placement_direction,
             )
         )
-        start_s, end_s = bundle.timestamps_s[first_row], bundle.until_s[last_row]
+        start_s, end_s = gallery.timestamps_s[first_row], gallery.until_s[last_row]
         near = (until_s >= start_s - NEIGHBOUR_S) & (times <= end_s + NEIGHBOUR_S)
         left &= ~((videos == video) & near)
     return places
@@ -118,14 +152,14 @@ def _view_name(query: Query, candidate: Candidate) -> str:
     return MIRRORED if candidate.direction else "original"
 
 
-def _box(bundle: Bundle, query: Query, candidate: Candidate) -> np.ndarray | None:
+def _box(gallery: Gallery, query: Query, candidate: Candidate) -> np.ndarray | None:
     """Where the frame's corners lie: as its pixels say, where they were compared, else as its features do."""
     if candidate.alignment is None:
         return None
     placement, direction = candidate.placement, candidate.placement_direction
     if placement is None:
         placement, direction = candidate.alignment.placement, candidate.direction
-    aspect = float(bundle.aspects[candidate.row])
+    aspect = float(gallery.aspects[candidate.row])
     corners = np.array([[0, 0, 1], [aspect, 0, 1], [aspect, 1, 1], [0, 1, 1]]) @ placement.T
     corners = corners[:, :2] / corners[:, 2:]
     corners[:, 0] /= query.aspect
@@ -134,15 +168,15 @@ def _box(bundle: Bundle, query: Query, candidate: Candidate) -> np.ndarray | Non
     return corners
 
 
-def _still_scene(bundle: Bundle, row: int, rows: range) -> tuple[int, int]:
+def _still_scene(gallery: Gallery, row: int, rows: range, still_score: float) -> tuple[int, int]:
     """The first and last row of the unbroken run around `row` whose frames look the same as it."""
-    (vector,) = bundle.index.vectors(range(row, row + 1))
-    least = bundle.card.calibration.still_score * np.linalg.norm(vector)
+    (vector,) = gallery.vectors(range(row, row + 1))
+    least = still_score * np.linalg.norm(vector)
 
     def run(outward: range) -> int:
         length = 0
         for start in range(0, len(outward), _BLOCK):
-            block = bundle.index.vectors(outward[start : start + _BLOCK])
+            block = gallery.vectors(outward[start : start + _BLOCK])
             same = block @ vector >= least * np.linalg.norm(block, axis=1)
             if not same.all():
                 return length + int(np.argmin(same))

@@ -14,7 +14,7 @@ import numpy as np
 from framesearch.images.overlay import Likeness, Overlay, Prepared, filling, grey, prepared
 from framesearch.images.pixels import THUMBNAIL, fit_height, resize
 from framesearch.images.views import MIRRORED, mirror, trim
-from framesearch.search.candidates import Pictures
+from framesearch.search.evidence import Pictures
 from framesearch.search.ranking import Place
 
 MOST_COMPARED = 30

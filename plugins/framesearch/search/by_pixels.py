@@ -1,13 +1,12 @@
-"""Candidates compared with the query by pixels: what tells neighbouring seconds of one scene apart."""
+"""Evidence of the pixels: what tells neighbouring seconds of one scene apart."""
 
 from collections.abc import Iterator
 
 import numpy as np
 
-from framesearch.images.overlay import Overlay, filling, grey
+from framesearch.images.overlay import Likeness, Overlay, filling, grey
 from framesearch.images.pixel_alignment import register
-from framesearch.index.bundle import Bundle
-from framesearch.search.candidates import NEAREST, Candidate, Pictures
+from framesearch.search.evidence import NEAREST, Candidate, Pool
 from framesearch.search.query import Query
 
 _COMPARED = 28  # rows: those that embedding and placement speak for most
@@ -15,6 +14,7 @@ _COMPARED_UNALIGNED = 8  # more, by embedding alone: soft and moving pictures ha
 _CLOSELY = 20  # of those, the best
 _REGISTERED = 3  # videos whose placement is made exact, the best ...
 _REGISTERED_FROM = 0.1  # ... whose best frame explains as much of the query's contrast
+_ALL, _ALL_FINE = 1.005, 1.05  # likenesses: no frame explains all of a query
 
 
 class _Shown:
@@ -33,34 +33,52 @@ class _Shown:
         likeness = overlay.likeness(self.frame)
         if likeness.total > self.candidate.likeness.total:
             self.candidate.likeness, self.overlay = likeness, overlay
+            self.candidate.terms |= _terms(likeness, _ALL, "robust", "plain")
             self.candidate.placement, self.candidate.placement_direction = overlay.placement, direction
 
 
-def verify(bundle: Bundle, query: Query, candidates: list[Candidate], pictures: Pictures) -> None:
-    """Note the likeness of those candidates that the rest speaks for most.
+class ByPixels:
+    """The stored frame itself, laid over the query. Proposes nothing: it is compared where the rest speaks for it."""
 
-    Each is laid over the query as its own features say, as those of the video's best frame say (a scene's background
-    fixes it better than what moves), and as a whole. In the best videos the best of these is then made exact on the
-    pixels, for all their candidates alike, and what is fine is compared, too.
-    """
-    leading = sorted(candidates, key=lambda one: -one.evidence)[:_COMPARED]
-    chosen = {one.row for one in leading}
-    leading += [one for one in candidates[:NEAREST] if one.row not in chosen][:_COMPARED_UNALIGNED]
-    frames = pictures(one.row for one in leading)
-    shown = [_Shown(one, int(bundle.video_of_row[one.row]), frames[one.row]) for one in leading if one.row in frames]
-    best: dict[int, Candidate] = {}
-    for candidate in leading:
-        video = int(bundle.video_of_row[candidate.row])
-        if candidate.alignment and (video not in best or candidate.agreement > best[video].agreement):
-            best[video] = candidate
-    for one in shown:
-        for placement, direction in _placements(query, one, best.get(one.video)):
-            one.try_out(Overlay(query.pixels[direction], placement, one.size), direction)
-    closely = sorted((one for one in shown if one.overlay), key=lambda one: -one.candidate.score)[:_CLOSELY]
-    _register(query, closely)
-    for one in closely:
-        if one.overlay:
-            one.candidate.fine_likeness = one.overlay.fine_likeness(one.frame)
+    def propose(self, pool: Pool) -> None:
+        """Nothing: a frame is read only once it is a candidate."""
+
+    def weigh(self, pool: Pool) -> None:
+        """Note the likeness of those candidates that the rest speaks for most.
+
+        Each is laid over the query as its own features say, as those of the video's best frame say (a scene's
+        background fixes it better than what moves), and as a whole. In the best videos the best of these is then made
+        exact on the pixels, for all their candidates alike, and what is fine is compared, too.
+        """
+        query, candidates, video_of_row = pool.query, list(pool.candidates.values()), pool.gallery.video_of_row
+        leading = sorted(candidates, key=lambda one: -pool.score(one))[:_COMPARED]
+        chosen = {one.row for one in leading}
+        leading += [one for one in candidates[:NEAREST] if one.row not in chosen][:_COMPARED_UNALIGNED]
+        frames = pool.pictures(one.row for one in leading)
+        pool.degraded |= len(frames) < len(leading)
+        shown = [_Shown(one, int(video_of_row[one.row]), frames[one.row]) for one in leading if one.row in frames]
+        best: dict[int, Candidate] = {}
+        for candidate in leading:
+            video = int(video_of_row[candidate.row])
+            if candidate.alignment and (video not in best or candidate.agreement > best[video].agreement):
+                best[video] = candidate
+        for one in shown:
+            for placement, direction in _placements(query, one, best.get(one.video)):
+                one.try_out(Overlay(query.pixels[direction], placement, one.size), direction)
+        closely = sorted((one for one in shown if one.overlay), key=lambda one: -pool.score(one.candidate))[:_CLOSELY]
+        _register(query, closely)
+        for one in closely:
+            if one.overlay:
+                fine = one.overlay.fine_likeness(one.frame)
+                one.candidate.terms |= _terms(fine, _ALL_FINE, "fine_robust", "fine_plain")
+
+
+def _terms(likeness: Likeness, all_: float, robust: str, plain: str) -> dict[str, float]:
+    """Likenesses count by how little is missing to all."""
+    return {
+        robust: -float(np.log(1 - likeness.robust / all_)),
+        plain: -float(np.log(1 - likeness.plain / all_)),
+    }
 
 
 def _placements(query: Query, shown: _Shown, best: Candidate | None) -> Iterator[tuple[np.ndarray, int]]:
