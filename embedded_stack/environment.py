@@ -15,6 +15,7 @@ from dotenv import dotenv_values
 
 from framesearch.database_urls import sqlite_url
 from framesearch.settings import CHECKOUT, CONFIG_FILE, Settings
+from framesearch.system.disk import write_atomically
 
 ADMIN = "admin"
 
@@ -126,9 +127,5 @@ def _secret(file: Path, make: Callable[[], str]) -> str:
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     file.parent.chmod(0o700)
     if not (file.is_file() and file.stat().st_size):
-        part = file.with_name(f"{file.name}.part")
-        part.unlink(missing_ok=True)
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
-            out.write(make())
-        part.replace(file)
+        write_atomically(file, make().encode())
     return file.read_text(encoding="utf-8").strip()

@@ -18,6 +18,7 @@ from pathlib import Path
 import psutil
 
 from embedded_stack.errors import ComponentFailed, StackBusy
+from framesearch.system.disk import write_atomically
 
 # Environment variable of every process of the stack: the home, then the component. Not one of framesearch's own, which
 # the training process gets anew.
@@ -103,9 +104,7 @@ class Processes:
                 start_new_session=True,
             )
         record = Record(name, process.pid, psutil.Process(process.pid).create_time(), port, str(self.home))
-        part = self._records / f"{name}.json.part"
-        part.write_text(json.dumps(asdict(record)), encoding="utf-8")
-        part.replace(self._file(name))
+        write_atomically(self._file(name), json.dumps(asdict(record)).encode())
         return record
 
     def records(self) -> dict[str, Record]:

@@ -21,6 +21,7 @@ from framesearch.errors import FramesearchError, NotEnoughFrames, RegistryUnreac
 from framesearch.models.mlflow_errors import is_unreachable
 from framesearch.models.registry import Registry
 from framesearch.settings import Settings, settings
+from framesearch.system.disk import write_atomically
 from framesearch.system.privacy import close_to_others
 from training.fitting import dataset
 from training.gate import encoder_exam
@@ -47,9 +48,7 @@ def main() -> int:
         threading.Thread(target=_follow, args=(given.parent,), daemon=True).start()
     status, result = _done(given)
     if given.result:
-        part = given.result.with_name(f"{given.result.name}.part")
-        part.write_text(json.dumps(result))
-        part.replace(given.result)
+        write_atomically(given.result, json.dumps(result).encode())
     return status
 
 

@@ -6,8 +6,8 @@ licensed otherwise than an encoder that is to ship. What it says of this catalog
 """
 
 import hashlib
+import io
 import logging
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ import numpy as np
 from framesearch.errors import InvalidSetting
 from framesearch.models.encoder import BATCH, Encoder
 from framesearch.models.registry import Registry
+from framesearch.system.disk import write_atomically
 from training.families.contract import Family
 from training.fitting.dataset import Dataset
 
@@ -108,12 +109,10 @@ def _read(file: Path, dimension: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _write(file: Path, timestamps_s: np.ndarray, embeddings: np.ndarray) -> None:
-    part = file.with_name(f"{file.name}.{os.getpid()}.part")
+    content = io.BytesIO()
+    np.savez(content, timestamps_s=timestamps_s, embeddings=embeddings)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as written:
-            np.savez(written, timestamps_s=timestamps_s, embeddings=embeddings)
-        part.replace(file)
+        write_atomically(file, content.getvalue())
     except OSError as error:
         log.warning("lessons are not kept in %s: %s", file, error)
-        part.unlink(missing_ok=True)

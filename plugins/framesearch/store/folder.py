@@ -6,12 +6,13 @@ import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
 
 from framesearch.errors import NotStored, PointerMoved
-from framesearch.system.disk import or_full, scratch_folder, sync
+from framesearch.store.storage import Range
+from framesearch.system.disk import or_full, scratch_folder, sync, write_atomically
 
 
 class FolderStorage:
@@ -41,6 +42,10 @@ class FolderStorage:
         if not file.is_file():
             raise NotStored(f"{path} is not in the storage {self.root}")
         yield file
+
+    def read(self, path: str, ranges: Sequence[Range]) -> Sequence[bytes]:
+        with self.open(path) as object_, _found(path, self.root), object_.open("rb", buffering=0) as file:
+            return [os.pread(file.fileno(), wanted.size, wanted.start) for wanted in ranges]
 
     def create(self, path: str, source: Path) -> bool:
         target = self._file(path)
@@ -95,23 +100,25 @@ class FolderStorage:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if self.read_pointer(path)[1] != generation:
                 raise PointerMoved(f"{path} was moved by somebody else: read it again, then retry")
-            part = target.with_name(f"{target.name}.part")
             try:
                 lock.truncate(0)
                 lock.write(os.urandom(16).hex())  # setting the same value again is a move, too
                 lock.flush()
-                with part.open("wb") as file:
-                    file.write(value)
-                    file.flush()
-                    os.fsync(file.fileno())
-                part.replace(target)
+                write_atomically(target, value)
             except OSError as error:
-                part.unlink(missing_ok=True)
                 raise or_full(error, self.root) from error
-            sync(target.parent)
 
     def scratch(self) -> AbstractContextManager[Path]:
         return scratch_folder(self._scratch)
+
+
+@contextlib.contextmanager
+def _found(path: str, root: Path) -> Iterator[None]:
+    """Name an object that was deleted after it was found."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise NotStored(f"{path} is not in the storage {root}") from error
 
 
 def _lock_of(pointer: Path) -> Path:

@@ -1,11 +1,20 @@
 """Storage: the only hand-off between the steps. Objects are complete or absent; a pointer moves last.
 
-One implementation today, a local folder; an object store keeps the same Protocol.
+The contract. To add an implementation: a module beside `folder`, one line in `backends`, and one in the fixture of
+tests/store/test_storage_contract.py, which every implementation passes.
 """
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+
+class Range(NamedTuple):
+    """A part of an object, in bytes."""
+
+    start: int
+    size: int
 
 
 class Storage(Protocol):
@@ -18,7 +27,16 @@ class Storage(Protocol):
         """The paths of all objects whose path starts with `prefix`, sorted."""
 
     def open(self, path: str) -> AbstractContextManager[Path]:
-        """A local file with the object's bytes, readable within the context.
+        """A local file with the object's bytes, which stays there for as long as the context is open.
+
+        Whoever maps the file into memory keeps the context open until the map is no longer used.
+
+        Raises:
+            NotStored: there is no such object.
+        """
+
+    def read(self, path: str, ranges: Sequence[Range]) -> Sequence[bytes]:
+        """Parts of an object, read without the rest of it. What lies beyond its end is left out.
 
         Raises:
             NotStored: there is no such object.

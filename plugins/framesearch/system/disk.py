@@ -1,4 +1,4 @@
-"""The local disk: scratch folders that nobody's death leaves behind, and what a full disk is called."""
+"""The local disk: files that are whole or absent, scratch folders that are always cleaned up, full disks named."""
 
 import contextlib
 import errno
@@ -68,6 +68,27 @@ def or_full(error: Exception, folder: Path) -> Exception:
             f"no space left for {folder}: free some, or point FRAMESEARCH_HOME at a larger disk, then run again"
         )
     return error
+
+
+def write_atomically(target: Path, content: bytes) -> None:
+    """Write a file whole or not at all, in spite of kills and power cuts. Readable by its owner only.
+
+    For one writer at a time. Readers see the old content or the new.
+
+    Raises:
+        OSError: it can't be written; what was there before stays.
+    """
+    part = target.with_name(f"{target.name}.part")
+    try:
+        with open(part, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(target)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    sync(target.parent)
 
 
 def sync(path: Path) -> None:

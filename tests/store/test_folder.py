@@ -1,4 +1,4 @@
-"""Storage: objects are complete or absent, pointers move by compare-and-set."""
+"""The folder: what its disk and its racing writers may do to it."""
 
 import errno
 import multiprocessing
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from framesearch.backends import open_storage
-from framesearch.errors import InvalidSetting, NotStored, PointerMoved, StorageFull
+from framesearch.errors import InvalidSetting, PointerMoved, StorageFull
 from framesearch.settings import Settings
 from framesearch.store.folder import FolderStorage
 
@@ -21,28 +21,6 @@ def source(tmp_path: Path) -> Path:
     return file
 
 
-def test_an_object_reads_back_as_it_was_stored(fresh_storage: FolderStorage, source: Path):
-    assert fresh_storage.create("frames/a.parquet", source)
-    with fresh_storage.open("frames/a.parquet") as file:
-        assert file.read_bytes() == b"whole"
-    assert fresh_storage.exists("frames/a.parquet")
-    assert fresh_storage.list("frames/") == ["frames/a.parquet"]
-
-
-def test_an_object_is_stored_once_and_never_replaced(fresh_storage: FolderStorage, tmp_path: Path, source: Path):
-    fresh_storage.create("a", source)
-    other = tmp_path / "other"
-    other.write_bytes(b"other")
-    assert not fresh_storage.create("a", other)
-    with fresh_storage.open("a") as file:
-        assert file.read_bytes() == b"whole"
-
-
-def test_a_missing_object_is_named(fresh_storage: FolderStorage):
-    with pytest.raises(NotStored, match="frames/gone"), fresh_storage.open("frames/gone"):
-        pass
-
-
 def test_a_full_disk_leaves_nothing_under_the_name(fresh_storage: FolderStorage, source: Path, monkeypatch):
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -51,40 +29,6 @@ def test_a_full_disk_leaves_nothing_under_the_name(fresh_storage: FolderStorage,
     with pytest.raises(StorageFull, match="FRAMESEARCH_HOME"):
         fresh_storage.create("frames/a.parquet", source)
     assert fresh_storage.list("frames/") == []
-
-
-@pytest.mark.parametrize("path", ["../outside", "/etc/passwd", "a/../../b", ""])
-def test_a_path_never_leaves_the_storage(fresh_storage: FolderStorage, path: str):
-    with pytest.raises(ValueError, match="not a storage path"):
-        fresh_storage.exists(path)
-
-
-def test_delete_takes_all_objects_of_a_folder_and_no_others(fresh_storage: FolderStorage, tmp_path: Path):
-    for path in ["index/1/a", "index/1/b", "index/2/a"]:
-        (tmp_path / "x").write_bytes(b"x")
-        fresh_storage.create(path, tmp_path / "x")
-    assert fresh_storage.delete("index/1/") == 2
-    assert fresh_storage.list("index/") == ["index/2/a"]
-
-
-def test_a_pointer_moves_only_from_the_generation_that_was_read(fresh_storage: FolderStorage):
-    value, unset = fresh_storage.read_pointer("index/current.json")
-    assert value is None
-    fresh_storage.move_pointer("index/current.json", b"1", unset)
-    with pytest.raises(PointerMoved):
-        fresh_storage.move_pointer("index/current.json", b"2", unset)
-    value, generation = fresh_storage.read_pointer("index/current.json")
-    assert value == b"1"
-    fresh_storage.move_pointer("index/current.json", b"2", generation)
-    assert fresh_storage.read_pointer("index/current.json")[0] == b"2"
-
-
-def test_setting_the_same_value_again_is_a_move(fresh_storage: FolderStorage):
-    fresh_storage.move_pointer("pointer", b"1", "")
-    _, generation = fresh_storage.read_pointer("pointer")
-    fresh_storage.move_pointer("pointer", b"1", generation)
-    with pytest.raises(PointerMoved):
-        fresh_storage.move_pointer("pointer", b"2", generation)
 
 
 def test_a_pointer_that_was_copied_from_elsewhere_moves(fresh_storage: FolderStorage):
