@@ -9,7 +9,8 @@ import numpy as np
 from framesearch.backends import open_catalogue, open_storage
 from framesearch.catalogue.contract import Catalogue
 from framesearch.images.pixels import encode_jpeg
-from framesearch.jobs.embed import FEATURES
+from framesearch.index.codebook import codebook_digest
+from framesearch.jobs.local_features import FEATURES
 from framesearch.records import FrameCounts, FrameRole, ListedVideo, PlaylistListing
 from framesearch.settings import Settings
 from framesearch.store import layout, tables
@@ -68,6 +69,8 @@ class SyntheticLibrary:
         features = [np.frombuffer(rng.bytes(size), tables.FEATURE) for _ in range(rows)]
         with self.storage.scratch() as scratch:
             times = np.arange(rows) / 4
-            local = tables.LocalFeatures(times, times, np.full(rows, 16 / 9, np.float32), features)
+            local = tables.LocalFeatures(
+                times, times, np.full(rows, 16 / 9, np.float32), features, np.zeros(rows, tables.JPEG_PLACE)
+            )
             tables.write_features(scratch / "features", local)
-            self.storage.create(layout.features(f"video{number}"), scratch / "features")
+            self.storage.create(layout.features(f"video{number}", codebook_digest()), scratch / "features")

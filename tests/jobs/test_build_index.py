@@ -11,13 +11,16 @@ from stored_frames import NOW, store_video
 from thumbnail_encoder import write_thumbnail_encoder
 
 from framesearch.errors import IndexIncompatible, NoIndex, NothingToIndex, PointerMoved
+from framesearch.index import codebook
 from framesearch.index.bundle import open_bundle
 from framesearch.index.card import read_card
+from framesearch.index.codebook import codebook_digest
 from framesearch.index.pointer import current_index_id, move_pointer, stored_index_ids
 from framesearch.jobs import build_index as build_index_module
 from framesearch.jobs import clean_storage, publish_index
 from framesearch.records import IndexBuild, PlaylistListing
 from framesearch.store import layout, tables
+from framesearch.store.storage import Range
 
 
 def current(library: Library) -> str | None:
@@ -96,20 +99,76 @@ def test_a_picture_that_stands_still_is_stored_once(library: Library) -> None:
 
 def test_local_features_are_kept_from_model_to_model(library: Library) -> None:
     library.publish("1")
-    file = library.storage.root / layout.features("v0")
+    file = library.storage.root / layout.features("v0", codebook_digest())
     before = file.stat().st_mtime_ns
     card = read_card(library.storage, library.publish("2").index_id)
     assert (card.model_version, file.stat().st_mtime_ns) == ("2", before)
 
 
-def test_damaged_features_cost_one_video_its_features_for_one_build(library: Library) -> None:
-    library.embed()
-    library.damage(layout.features("v1"))
+def features_of_v1(library: Library) -> int:
+    """How many local features the next build has of the video v1."""
     bundle = open_bundle(library.storage, library.build().index_id)
-    rows = bundle.gallery.rows_of(1)
     assert bundle.videos[1].video_id == "v1"
-    assert np.diff(bundle.gallery.local.starts)[rows.start : rows.stop].sum() == 0 < len(bundle.gallery.local.features)
-    assert library.embed() == ["v1"]
+    rows = bundle.gallery.rows_of(1)
+    return int(np.diff(bundle.gallery.local.starts)[rows.start : rows.stop].sum())
+
+
+def test_damaged_features_are_made_again(library: Library) -> None:
+    library.embed()
+    library.damage(layout.features("v1", codebook_digest()))
+    assert features_of_v1(library) > 0
+    assert library.embed() == []
+
+
+def test_a_video_whose_features_and_frames_are_gone_is_found_by_its_embeddings_alone(library: Library) -> None:
+    library.embed()
+    library.damage(layout.features("v1", codebook_digest()))
+    library.damage(layout.frames("v1"))
+    assert features_of_v1(library) == 0
+
+
+def test_features_stored_before_places_of_pictures_were_get_them(library: Library) -> None:
+    library.embed()
+    path = layout.features("v1", codebook_digest())
+    with library.storage.open(path) as file, library.storage.scratch() as scratch:
+        stored = tables.read_features(file)
+        tables.write_features(scratch / "old", replace(stored, jpegs=np.zeros_like(stored.jpegs)))
+        library.storage.delete(path)
+        library.storage.create(path, scratch / "old")
+    gallery = open_bundle(library.storage, library.build().index_id).gallery
+    rows = gallery.rows_of(1)
+    with library.storage.open(layout.frames("v1")) as file:
+        frames = tables.read_frames_at(file, gallery.timestamps_s[rows].tolist())
+    for row in rows:
+        start, size, _ = gallery.jpegs[row].tolist()
+        (jpeg,) = library.storage.read(layout.frames("v1"), [Range(start, size)])
+        assert jpeg == frames[gallery.timestamps_s[row]].jpeg
+
+
+def test_a_new_codebook_makes_features_and_index_anew(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = library.publish("1").index_id
+    with np.load(codebook.FILE) as stored:
+        parts = {name: np.roll(stored[name], 1, axis=-1) for name in stored.files}
+    np.savez(library.storage.root / "other.npz", **parts)
+    monkeypatch.setattr(codebook, "FILE", library.storage.root / "other.npz")
+    for cached in (codebook._codebook, codebook.codebook_digest):
+        cached.cache_clear()
+    try:
+        with pytest.raises(IndexIncompatible, match="another codebook: rebuild"):
+            open_bundle(library.storage, old)
+        assert library.embed() == ["v0", "v1", "v2"]
+        renewed = open_bundle(library.storage, library.publish("1").index_id)
+        assert renewed.card.codebook == codebook.codebook_digest() != layout.FIRST_CODEBOOK
+        assert len(renewed.gallery.local.features) > 0
+        for video_id in ("v0", "v1", "v2"):
+            assert library.storage.exists(layout.features(video_id, codebook.codebook_digest()))
+            assert library.storage.exists(layout.features(video_id, layout.FIRST_CODEBOOK))
+        clean_storage.clean(library.storage, library.catalogue, library.settings)
+        left = library.storage.list(layout.FEATURES)
+        assert len(left) == 3 and all(layout.has_codebook(path, codebook.codebook_digest()) for path in left)
+    finally:
+        for cached in (codebook._codebook, codebook.codebook_digest):
+            cached.cache_clear()
 
 
 def test_a_vanished_video_stays_searchable(library: Library) -> None:

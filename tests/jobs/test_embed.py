@@ -6,6 +6,7 @@ from index_fixtures import Library
 from stored_frames import store_video
 
 from framesearch.errors import NotStored, ObjectDamaged
+from framesearch.index.codebook import codebook_digest
 from framesearch.jobs import embed
 from framesearch.models.encoder import Encoder
 from framesearch.records import FrameRole
@@ -74,8 +75,8 @@ def test_waits_for_frames_before_embedding(library: Library) -> None:
 
 def test_damaged_features_are_made_again_with_the_embeddings(library: Library) -> None:
     library.embed()
-    library.damage(layout.features("v1"))
+    library.damage(layout.features("v1", codebook_digest()))
     library.storage.delete(layout.embeddings("1", "v1"))
     assert library.embed() == ["v1"]
-    with library.storage.open(layout.features("v1")) as file:
+    with library.storage.open(layout.features("v1", codebook_digest())) as file:
         assert len(tables.read_features(file).features) == 24

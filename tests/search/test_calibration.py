@@ -49,7 +49,7 @@ def test_a_threshold_stands_clear_of_wrong_answers_where_that_costs_little() -> 
     right = np.arange(400) < 200
     threshold = prudent_score(scores, right, rng.integers(0, 20, 400), 0.99)
     assert 17 < threshold < 21
-    assert (scores[right] >= threshold).mean() >= 0.97
+    assert (scores[right] >= threshold).mean() >= 0.96
 
 
 def test_a_curve_says_how_often_scores_are_right() -> None:

@@ -56,6 +56,16 @@ def test_names_the_moment_between_stored_frames(library: Library) -> None:
         assert best.start_s <= best.timestamp_s <= best.end_s
 
 
+def test_an_answer_without_pixels_says_so(published: Library) -> None:
+    sure = Finder(published.settings).search(picture(2, 4.2))
+    assert not sure.degraded
+    for video_id in ("v0", "v1", "v2", "v3"):
+        published.storage.delete(layout.frames(video_id))
+    unsure = Finder(published.settings).search(picture(2, 4.2))
+    assert unsure.degraded
+    assert unsure.matches[0].video_id == "v2" and unsure.matches[0].score < sure.matches[0].score
+
+
 def test_matches_are_ranked_and_limited(finder: Finder) -> None:
     answer = finder.search(picture(1, 3.3), top=3)
     assert len(answer.matches) == 3

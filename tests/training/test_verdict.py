@@ -8,6 +8,7 @@ from training_fixtures import stored_home
 
 from framesearch.backends import open_catalogue, open_storage
 from framesearch.images.distortions import DISTORTIONS
+from framesearch.index.codebook import codebook_digest
 from framesearch.models.encoder import Encoder
 from framesearch.models.versions import ModelVersion
 from framesearch.store import layout
@@ -74,7 +75,7 @@ def test_the_whole_search_is_asked_as_the_page_would(exam) -> None:
     assert marks.right.shape[0] == len(sat_exam.probes)
     assert marks.metrics["search/r1"] == pytest.approx(marks.right.mean())
     assert marks.metrics["search/video1"] >= marks.metrics["search/r1"] > 0.5
-    assert all(storage.exists(layout.features(video_id)) for video_id in sat_exam.video_ids)
+    assert all(storage.exists(layout.features(video_id, codebook_digest())) for video_id in sat_exam.video_ids)
 
 
 def test_asked_again_it_answers_the_same(exam) -> None:
@@ -91,6 +92,6 @@ def test_a_video_without_features_is_judged_by_its_embeddings(tmp_path) -> None:
     plan = encoder_exam.plan_exam(open_catalogue(settings), storage)
     examined = encoder_exam.examine(plan, storage, [encoder])
     (tmp_path / "junk").write_bytes(b"junk")
-    storage.create(layout.features("damaged"), tmp_path / "junk")
+    storage.create(layout.features("damaged", codebook_digest()), tmp_path / "junk")
     (marks,) = search_with(examined, storage, [encoder], 60)
     assert marks.metrics["search/video1"] > 0.5

@@ -17,14 +17,15 @@ from framesearch.images.sameness import look, looks_alike
 from framesearch.index.gallery import Gallery
 from framesearch.index.vectors import FrameIndex, type_for
 from framesearch.index.visual_words import LocalIndex
-from framesearch.jobs.embed import local_features
+from framesearch.jobs.local_features import local_features
 from framesearch.models.encoder import Encoder
 from framesearch.search.calibration import ON_TIME_S
 from framesearch.search.frame_cache import FrameCache
+from framesearch.search.frame_reader import FrameReader
 from framesearch.search.query import read_query
 from framesearch.search.ranking import rank
 from framesearch.store.storage import Storage
-from framesearch.store.tables import FEATURE
+from framesearch.store.tables import FEATURE, JPEG_PLACE
 from training.gate.encoder_exam import SEED, Exam, query_picture
 
 log = logging.getLogger(__name__)
@@ -53,10 +54,10 @@ def search_with(exam: Exam, storage: Storage, encoders: list[Encoder], queries: 
     """
     started = time.monotonic()
     each = int(np.clip(queries // len(exam.probes), 1, len(KINDS)))
-    local, aspects = _features(exam, storage)
+    local, aspects, jpegs = _features(exam, storage)
     marks = []
     for number, encoder in enumerate(encoders):
-        gallery = _gallery(exam, exam.gallery_embeddings[number], local, aspects)
+        gallery = _gallery(exam, exam.gallery_embeddings[number], local, aspects, jpegs)
         marks.append(_mark(exam, gallery, encoder, each, storage))
     log.info(
         "the whole search judged with %d encoders on %d queries each, %.1f s",
@@ -65,9 +66,10 @@ def search_with(exam: Exam, storage: Storage, encoders: list[Encoder], queries: 
     return marks
 
 
-def _features(exam: Exam, storage: Storage) -> tuple[LocalIndex, np.ndarray]:
-    """The local features of the gallery, made where they are not stored yet, and the frames' aspects."""
+def _features(exam: Exam, storage: Storage) -> tuple[LocalIndex, np.ndarray, np.ndarray]:
+    """The local features of the gallery, made where they are not stored yet, the frames' aspects and where they lie."""
     features, aspects = [np.empty(0, FEATURE)] * len(exam.video), np.zeros(len(exam.video), np.float32)
+    jpegs = np.zeros(len(exam.video), JPEG_PLACE)
     for number, video_id in enumerate(exam.video_ids):
         rows = np.flatnonzero(exam.video == number)
         if not len(rows):
@@ -78,21 +80,21 @@ def _features(exam: Exam, storage: Storage) -> tuple[LocalIndex, np.ndarray]:
             log.warning("video %s is judged by its embeddings alone: %s", video_id, error)
             continue
         own = stored.at(exam.timestamps_s[rows])
-        aspects[rows] = own.aspects
+        aspects[rows], jpegs[rows] = own.aspects, own.jpegs
         for row, found in zip(rows, own.features, strict=True):
             features[row] = found
-    return LocalIndex(np.concatenate(features), np.array([len(own) for own in features], np.int64)), aspects
+    return LocalIndex(np.concatenate(features), np.array([len(own) for own in features], np.int64)), aspects, jpegs
 
 
-def _gallery(exam: Exam, embeddings: np.ndarray, local: LocalIndex, aspects: np.ndarray) -> Gallery:
+def _gallery(exam: Exam, embeddings: np.ndarray, local: LocalIndex, aspects: np.ndarray, jpegs: np.ndarray) -> Gallery:
     index = FrameIndex.train(type_for(len(embeddings)), embeddings)
     index.add([embeddings])
-    return Gallery(index, local, exam.video_ids, exam.video, exam.timestamps_s, exam.timestamps_s, aspects)
+    return Gallery(index, local, exam.video_ids, exam.video, exam.timestamps_s, exam.timestamps_s, aspects, jpegs)
 
 
 def _mark(exam: Exam, gallery: Gallery, encoder: Encoder, each: int, storage: Storage) -> SearchMarks:
     order = np.random.default_rng(SEED).permutation(len(KINDS))
-    pictures = FrameCache(storage).of(gallery)
+    pictures = FrameCache(FrameReader(storage)).of(gallery)
     right = np.zeros((len(exam.probes), each), bool)
     same_video = np.zeros_like(right)
     errors_s: list[float] = []

@@ -12,7 +12,7 @@ from scipy.cluster.vq import kmeans2
 
 from framesearch.images.keypoints import DIMENSIONS, detect
 from framesearch.index.codebook import CENTRES, FILE, HALF, SIGNATURE_BITS
-from framesearch.jobs.embed import FEATURE_HEIGHT
+from framesearch.jobs.local_features import FEATURE_HEIGHT
 from framesearch.video import VideoFile
 
 FRAMES = 60  # of each video

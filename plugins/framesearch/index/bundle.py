@@ -15,6 +15,7 @@ import numpy as np
 
 from framesearch.errors import EncoderInvalid, IndexIncompatible, NoIndex, NotStored, ObjectDamaged
 from framesearch.index.card import Card
+from framesearch.index.codebook import codebook_digest
 from framesearch.index.gallery import Gallery
 from framesearch.index.pointer import is_index_id
 from framesearch.index.vectors import FrameIndex
@@ -66,6 +67,7 @@ def write_parts(
     video_of_row: np.ndarray,
     timestamps_s: np.ndarray,
     until_s: np.ndarray,
+    jpegs: np.ndarray,
     videos: Sequence[IndexedVideo],
     encoder_file: Path,
 ) -> dict[str, dict[str, Any]]:
@@ -84,6 +86,7 @@ def write_parts(
             "until_s": until_s.astype(np.float64),
             "aspect": aspects.astype(np.float32),
             "features": counts.astype(np.int32),
+            **tables.jpeg_columns(jpegs),
         },
     )
     tables.write_columns(
@@ -159,6 +162,11 @@ def open_bundle(storage: Storage, index_id: str, *, threads: int = 0, to_extend:
 
 def _open(files: Mapping[str, Path], index_id: str, threads: int, *, to_extend: bool) -> Bundle:
     card = Card.from_json(files[layout.BUNDLE_CARD].read_bytes(), index_id)
+    if card.codebook != codebook_digest():
+        raise IndexIncompatible(
+            f"the local features of index {index_id} were made with another codebook: rebuild it, by "
+            "`framesearch run` or `rebuild_index` in Airflow"
+        )
     for part in PARTS:  # before anything is parsed: FAISS trusts what it reads
         if _measure(files[part]) != card.parts.get(part):
             raise IndexIncompatible(f"{part} of index {index_id} is not what its card says: rebuild the index")
@@ -195,7 +203,8 @@ def _open(files: Mapping[str, Path], index_id: str, threads: int, *, to_extend: 
         raise IndexIncompatible(f"index {index_id}: its rows name videos it does not hold: rebuild the index")
     local = LocalIndex(np.asarray(features), rows["features"])
     ids = tuple(video.video_id for video in videos)
-    gallery = Gallery(index, local, ids, video_of_row, timestamps_s, until_s, aspects)
+    jpegs = tables.jpegs_of(rows, len(timestamps_s))
+    gallery = Gallery(index, local, ids, video_of_row, timestamps_s, until_s, aspects, jpegs)
     return Bundle(card, gallery, encoder, videos)
 
 

@@ -63,6 +63,7 @@ class Card:
         base: the bundle that was current when this one was built; it may only replace that one.
         built_at: ISO 8601, UTC.
         framesearch: the version that built it.
+        codebook: digest of the codebook that made the local features.
         weights: by which evidence becomes a score; the calibration is for these.
         parts: size in bytes and SHA-256 of every other file, by name.
     """
@@ -80,6 +81,7 @@ class Card:
     framesearch: str
     calibration: Calibration = field(default_factory=Calibration)
     weights: Weights = WEIGHTS
+    codebook: str = layout.FIRST_CODEBOOK
     parts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     format: int = FORMAT
 

@@ -10,6 +10,7 @@ once and for ever, whatever encoder is champion. `python -m training.retrieval.f
 clips; centres of other footage, or of the very footage that is searched, were measured to find no more.
 """
 
+import hashlib
 from functools import cache
 from pathlib import Path
 
@@ -33,6 +34,16 @@ def _codebook() -> tuple[np.ndarray, np.ndarray]:
     """Centres float32 (2, 256, 64) and projections float32 (128, 32)."""
     with np.load(FILE, allow_pickle=False) as stored:
         return stored["centres"].astype(np.float32), stored["projections"].astype(np.float32)
+
+
+@cache
+def codebook_digest() -> str:
+    """What features and indexes that were made with this codebook are told by: 12 hexadecimal digits."""
+    digest = hashlib.sha256()
+    with np.load(FILE, allow_pickle=False) as stored:
+        for name in ("centres", "projections"):
+            digest.update(np.ascontiguousarray(stored[name]).tobytes())
+    return digest.hexdigest()[:12]
 
 
 def _distances(descriptors: np.ndarray) -> np.ndarray:

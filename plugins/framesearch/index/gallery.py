@@ -25,6 +25,7 @@ class Gallery:
         timestamps_s: float64 (N,), presentation time of each row's frame.
         until_s: float64 (N,), of the last stored frame that shows the same picture: still pictures are one row.
         aspects: float32 (N,), width by height of each row's frame; 0 where it has no local features.
+        jpegs: JPEG_PLACE (N,), where each row's frame lies in the storage; see `store.tables`.
     """
 
     index: FrameIndex
@@ -34,6 +35,7 @@ class Gallery:
     timestamps_s: np.ndarray
     until_s: np.ndarray
     aspects: np.ndarray
+    jpegs: np.ndarray
 
     def __len__(self) -> int:
         return len(self.index)

@@ -26,15 +26,17 @@ from framesearch.errors import (
 from framesearch.images.pixels import decode_jpeg
 from framesearch.index.bundle import Bundle, IndexedVideo, delete_bundle, open_bundle, open_folder, store, write_parts
 from framesearch.index.card import Calibration, Card, read_card, write_card
+from framesearch.index.codebook import codebook_digest
 from framesearch.index.pointer import built_at, current_index_id, new_index_id, stored_index_ids
 from framesearch.index.vectors import TRAINING_ROWS, FrameIndex, type_for
+from framesearch.jobs.local_features import local_features
 from framesearch.models.encoder import Encoder
 from framesearch.records import IndexBuild
 from framesearch.search.calibration import calibrate
 from framesearch.settings import Settings
 from framesearch.store import layout, tables
 from framesearch.store.storage import Storage
-from framesearch.store.tables import FEATURE
+from framesearch.store.tables import FEATURE, JPEG_PLACE
 
 log = logging.getLogger(__name__)
 
@@ -222,18 +224,16 @@ class _Embedded:
         return embeddings
 
     def features_of(self, video_id: str, embeddings: tables.Embeddings) -> tables.LocalFeatures:
-        """The local features of each embedded frame; none where they can't be read.
+        """The local features of each embedded frame; none where the frames they are found in can't be read.
 
-        Those that can't be read are deleted, so that the next run makes them again; until then the video is found by
-        its embeddings alone.
+        Such a video is found by its embeddings alone.
         """
         try:
-            with self._storage.open(layout.features(video_id)) as file:
-                stored = tables.read_features(file)
+            stored = local_features(video_id, self._storage)
         except (NotStored, ObjectDamaged) as error:
-            log.warning("video %s is indexed without local features until the next run: %s", video_id, error)
-            self._storage.delete(layout.features(video_id))
-            stored = tables.LocalFeatures(np.empty(0), np.empty(0), np.empty(0, np.float32), [])
+            log.warning("video %s is indexed without local features: %s", video_id, error)
+            nothing = np.empty(0)
+            stored = tables.LocalFeatures(nothing, nothing, nothing.astype(np.float32), [], np.empty(0, JPEG_PLACE))
         return stored.at(embeddings.timestamps_s)
 
     def readable(self, video_ids: Sequence[str]) -> dict[str, int]:
@@ -284,12 +284,14 @@ def _write(
         video_of_row = [np.empty(0, np.int32)]
         timestamps_s, until_s = [np.empty(0, np.float64)], [np.empty(0, np.float64)]
         features, counts, aspects = [np.empty(0, FEATURE)], [np.empty(0, np.int64)], [np.empty(0, np.float32)]
+        jpegs = [np.empty(0, JPEG_PLACE)]
     else:
         held = base.gallery
         index, trained_rows = held.index, base.card.trained_rows
         videos = [known[video.video_id] for video in base.videos]  # with today's titles
         video_of_row, timestamps_s, until_s = [held.video_of_row], [held.timestamps_s], [held.until_s]
         features, counts, aspects = [held.local.features], [np.diff(held.local.starts)], [held.aspects]
+        jpegs = [held.jpegs]
     for video_id in added:
         embeddings = source.of(video_id)
         index.add([embeddings.vectors])
@@ -300,6 +302,7 @@ def _write(
         features.append(np.concatenate([np.empty(0, FEATURE), *own.features]))
         counts.append(np.array([len(found) for found in own.features], np.int64))
         aspects.append(own.aspects)
+        jpegs.append(own.jpegs)
         videos.append(known[video_id])
     parts = write_parts(
         folder,
@@ -310,6 +313,7 @@ def _write(
         video_of_row=np.concatenate(video_of_row),
         timestamps_s=np.concatenate(timestamps_s),
         until_s=np.concatenate(until_s),
+        jpegs=np.concatenate(jpegs),
         videos=videos,
         encoder_file=encoder_file,
     )
@@ -326,6 +330,7 @@ def _write(
         base=base_id,
         built_at=now.isoformat(timespec="seconds"),
         framesearch=version("framesearch"),
+        codebook=codebook_digest(),
         parts=parts,
     )
     write_card(folder, card)

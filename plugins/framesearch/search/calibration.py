@@ -22,6 +22,7 @@ from framesearch.index.score import WEIGHTS, Weights
 from framesearch.models.encoder import Encoder
 from framesearch.records import FrameRole
 from framesearch.search.frame_cache import FrameCache
+from framesearch.search.frame_reader import FrameReader
 from framesearch.search.query import Query, read_query
 from framesearch.search.ranking import Place, rank
 from framesearch.store import layout, tables
@@ -38,7 +39,7 @@ TWINS = 0.5  # share of a video's frames that another answers as well: recording
 STILL = 0.99  # of neighbouring frames: a still scene
 STILL_SHARE = 0.95  # of the neighbours called still that are to be
 PRUDENCE, RESAMPLES = 0.8, 200  # see `prudent_score`
-MARGIN = 0.02  # of the right answers, given up for a higher threshold
+MARGIN = 0.04  # of the right answers, given up for a higher threshold: two trainings on one library differ by that much
 LEAST_PAIRS = 20  # below, a share says nothing
 ENOUGH_PAIRS = 60  # so many are asked though the time is spent
 NEIGHBOURS = 3  # pairs of neighbouring frames compared for each probe
@@ -222,7 +223,7 @@ class _Thumbnails:
     """Small grey pictures of indexed frames, to tell whether two show the same."""
 
     def __init__(self, gallery: Gallery, storage: Storage) -> None:
-        self.pictures = FrameCache(storage).of(gallery)
+        self.pictures = FrameCache(FrameReader(storage)).of(gallery)
         self._by_row: dict[int, np.ndarray] = {}
 
     def of(self, row: int) -> np.ndarray:

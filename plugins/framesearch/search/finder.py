@@ -16,13 +16,14 @@ from framesearch.index.pointer import parse_pointer
 from framesearch.records import Answer, Match
 from framesearch.search.admission import Admission
 from framesearch.search.frame_cache import FrameCache
+from framesearch.search.frame_reader import FrameReader, row_at
 from framesearch.search.moment import moment
 from framesearch.search.query import read_query
 from framesearch.search.ranking import Place, rank
 from framesearch.search.repeats import first_shown
 from framesearch.settings import Settings
 from framesearch.sources.links import link_at
-from framesearch.store import layout, tables
+from framesearch.store import layout
 from framesearch.system.memory import return_large_blocks
 
 log = logging.getLogger(__name__)
@@ -45,7 +46,8 @@ class Finder:
     def __init__(self, settings: Settings) -> None:
         return_large_blocks()  # before threads have heaps of their own
         self._storage = open_storage(settings)
-        self._pictures = FrameCache(self._storage)
+        self._frames = FrameReader(self._storage)
+        self._pictures = FrameCache(self._frames)
         self._serving: Bundle | None = None
         self._generation: str | None = None  # of the pointer that led to `_serving`
         self._checked_at = -math.inf
@@ -183,13 +185,14 @@ class Finder:
         """The stored frame of a match, as JPEG bytes.
 
         Raises:
-            NotStored, ObjectDamaged: it is no longer stored, or can't be read.
+            NotStored: it is no longer stored, or can't be read.
         """
-        with self._storage.open(layout.frames(match.video_id)) as file:
-            frame = tables.read_frames_at(file, [match.frame_s]).get(match.frame_s)
-        if frame is None:
-            raise NotStored(f"video {match.video_id} has no stored frame at {match.frame_s} s")
-        return frame.jpeg
+        gallery = self._bundle().gallery
+        row = row_at(gallery, match.video_id, match.frame_s)
+        jpeg = None if row is None else self._frames.jpegs(gallery, [row]).get(row)
+        if jpeg is None:
+            raise NotStored(f"the frame of video {match.video_id} at {match.frame_s} s can't be read from the storage")
+        return jpeg
 
     def video(self, video_id: str) -> IndexedVideo | None:
         """What the index knows of a video; None where it does not hold it."""

@@ -9,11 +9,10 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from framesearch.errors import FramesearchError
+from framesearch.errors import ImageUnreadable
 from framesearch.images.pixels import decode_jpeg
 from framesearch.index.gallery import Gallery
-from framesearch.store import layout, tables
-from framesearch.store.storage import Storage
+from framesearch.search.frame_reader import FrameReader
 
 log = logging.getLogger(__name__)
 
@@ -23,15 +22,16 @@ _Key = tuple[int, int]  # a gallery and its row: a video may be stored anew for 
 
 
 class FrameCache:
-    """Reads stored frames; safe to use from threads. Frames that are gone or damaged are left out, and logged."""
+    """Keeps decoded frames; safe to use from threads. Frames that are gone or damaged are left out, and logged."""
 
-    def __init__(self, storage: Storage, kept_bytes: int = KEPT_BYTES) -> None:
+    def __init__(self, reader: FrameReader, kept_bytes: int = KEPT_BYTES) -> None:
         """Keep nothing yet.
 
         Args:
+            reader: gives the frames that are not kept.
             kept_bytes: of pictures that are kept at most, those that were asked for last.
         """
-        self._storage, self._most = storage, kept_bytes
+        self._reader, self._most = reader, kept_bytes
         self._galleries: WeakKeyDictionary[Gallery, int] = WeakKeyDictionary()
         self._numbers = count()
         self._kept: OrderedDict[_Key, np.ndarray] = OrderedDict()
@@ -58,26 +58,14 @@ class FrameCache:
                 if rgb is not None:
                     self._kept.move_to_end((number, row))
                     found[row] = rgb
-        wanted: dict[str, dict[float, int]] = {}
-        for row in rows:
-            if row not in found:
-                video_id = gallery.video_ids[gallery.video_of_row[row]]
-                wanted.setdefault(video_id, {})[float(gallery.timestamps_s[row])] = row
-        for video_id, times in wanted.items():
-            decoded = {times[time_s]: rgb for time_s, rgb in self._decoded(video_id, list(times)).items()}
-            self._keep({(number, row): rgb for row, rgb in decoded.items()})
-            found |= decoded
-        return found
-
-    def _decoded(self, video_id: str, times: list[float]) -> dict[float, np.ndarray]:
-        pictures: dict[float, np.ndarray] = {}
-        try:
-            with self._storage.open(layout.frames(video_id)) as file:
-                for time_s, frame in tables.read_frames_at(file, times).items():
-                    pictures[time_s] = decode_jpeg(frame.jpeg)
-        except FramesearchError as error:
-            log.warning("frames of video %s can't be compared: %s", video_id, error)
-        return pictures
+        decoded: dict[int, np.ndarray] = {}
+        for row, jpeg in self._reader.jpegs(gallery, [row for row in rows if row not in found]).items():
+            try:
+                decoded[row] = decode_jpeg(jpeg)
+            except ImageUnreadable as error:
+                log.warning("row %d can't be decoded: %s", row, error)
+        self._keep({(number, row): rgb for row, rgb in decoded.items()})
+        return found | decoded
 
     def _keep(self, pictures: dict[_Key, np.ndarray]) -> None:
         with self._lock:

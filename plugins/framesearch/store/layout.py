@@ -18,15 +18,28 @@ BUNDLE_CARD = "card.json"  # written last: a bundle without its card is not a bu
 
 INDEX_POINTER = "index/current.json"
 
+FIRST_CODEBOOK = "38960a228de4"
+"""Features by it lie in `FEATURES` itself: there was no other codebook when they were stored."""
+
 
 def frames(video_id: str) -> str:
     """The frames of a video: one immutable Parquet object."""
     return f"{FRAMES}{video_id}.parquet"
 
 
-def features(video_id: str) -> str:
-    """The local features of a video's frames: one immutable Parquet object, whatever model is champion."""
-    return f"{FEATURES}{video_id}.parquet"
+def features(video_id: str, codebook: str) -> str:
+    """The local features of a video's frames by one codebook: one immutable Parquet object, whatever model is champion.
+
+    Args:
+        codebook: its digest.
+    """
+    folder = FEATURES if codebook == FIRST_CODEBOOK else f"{FEATURES}{codebook}/"
+    return f"{folder}{video_id}.parquet"
+
+
+def has_codebook(path: str, codebook: str) -> bool:
+    """Whether the local features under this path are by this codebook."""
+    return path == features(video_id_of(path), codebook)
 
 
 def embeddings(model_version: str, video_id: str) -> str:

@@ -4,6 +4,8 @@ The only user of pyarrow.
 """
 
 import contextlib
+import mmap
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,7 @@ from framesearch.errors import ObjectDamaged
 from framesearch.records import FrameRole
 
 _FACT = "framesearch."  # before the names of facts in a file's metadata
+_JPEG = "jpeg_"  # before the names of columns that say where pictures lie
 ROW_GROUP = 256  # frames: about 3 MB a group, so that a reader of a few frames reads little
 
 _FRAMES = pa.schema(
@@ -38,6 +41,9 @@ FEATURE = np.dtype(
     ]
 )
 """A stored local feature, 10 bytes: see `index.codebook`."""
+
+JPEG_PLACE = np.dtype([("start", "<i8"), ("size", "<i4"), ("crc32", "<u4")])
+"""Where a frame's JPEG lies in the object of its video's frames, to be read alone; size 0 where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +84,14 @@ class LocalFeatures:
         until_s: float64 (N,), of the last one that shows the same.
         aspects: float32 (N,), width by height of each frame.
         features: of each frame, FEATURE (any number,).
+        jpegs: JPEG_PLACE (N,), where each frame's picture lies.
     """
 
     timestamps_s: np.ndarray
     until_s: np.ndarray
     aspects: np.ndarray
     features: Sequence[np.ndarray]
+    jpegs: np.ndarray
 
     def at(self, timestamps_s: np.ndarray) -> "LocalFeatures":
         """Those of the frames at these times; a frame that is not among them has no features and the aspect 0."""
@@ -92,7 +100,13 @@ class LocalFeatures:
         features = [np.empty(0, FEATURE) if number is None else self.features[number] for number in wanted]
         aspects = [0.0 if number is None else float(self.aspects[number]) for number in wanted]
         until_s = [t if n is None else float(self.until_s[n]) for t, n in zip(timestamps_s, wanted, strict=True)]
-        return LocalFeatures(timestamps_s, np.array(until_s, np.float64), np.array(aspects, np.float32), features)
+        jpegs = np.zeros(len(wanted), JPEG_PLACE)
+        for row, number in enumerate(wanted):
+            if number is not None:
+                jpegs[row] = self.jpegs[number]
+        return LocalFeatures(
+            timestamps_s, np.array(until_s, np.float64), np.array(aspects, np.float32), features, jpegs
+        )
 
 
 def write_frames(path: Path, frames: Iterable[Frame], facts: Callable[[], Mapping[str, str]] = dict[str, str]) -> None:
@@ -188,6 +202,27 @@ def read_frame_times(path: Path, role: FrameRole | None = None) -> tuple[np.ndar
     return times[chosen], qualities[chosen]
 
 
+def jpeg_places(path: Path, timestamps_s: Sequence[float]) -> np.ndarray:
+    """Where the JPEGs of the frames at these times lie in the file: JPEG_PLACE (N,).
+
+    Frames are stored uncompressed, so that their bytes stand in the file as they are.
+    """
+    found: dict[float, tuple[int, int, int]] = {}
+    with _reading(path), pq.ParquetFile(path) as file, path.open("rb") as raw:
+        column = file.schema_arrow.get_field_index("jpeg")
+        with mmap.mmap(raw.fileno(), 0, access=mmap.ACCESS_READ) as stored:
+            for number in range(file.num_row_groups):
+                chunk = file.metadata.row_group(number).column(column)
+                at, end = chunk.data_page_offset, chunk.data_page_offset + chunk.total_compressed_size
+                group = file.read_row_group(number, columns=["timestamp_s", "jpeg"])
+                for time_s, jpeg in zip(group["timestamp_s"].to_pylist(), group["jpeg"].to_pylist(), strict=True):
+                    start = stored.find(jpeg, at, end)
+                    if start >= 0:
+                        found[time_s] = start, len(jpeg), zlib.crc32(jpeg)
+                        at = start + len(jpeg)
+    return np.array([found.get(float(time_s), (0, 0, 0)) for time_s in timestamps_s], JPEG_PLACE)
+
+
 def write_embeddings(path: Path, embeddings: Embeddings) -> None:
     """Write a video's embeddings to a new Parquet file."""
     count, dimension = embeddings.vectors.shape
@@ -215,12 +250,13 @@ def write_features(path: Path, local: LocalFeatures) -> None:
         "until_s": pa.array(np.asarray(local.until_s, np.float64)),
         "aspect": pa.array(np.asarray(local.aspects, np.float32)),
         "features": pa.array([features.tobytes() for features in local.features], pa.binary()),
+        **jpeg_columns(local.jpegs),
     }
     pq.write_table(pa.table(columns), path, compression="none", use_dictionary=False)
 
 
 def read_features(path: Path) -> LocalFeatures:
-    """Read what `write_features` wrote, also before it knew which pictures stand still."""
+    """Read what `write_features` wrote, also before it knew which pictures stand still and where they lie."""
     with _reading(path):
         table = pq.read_table(path)
         try:
@@ -229,7 +265,22 @@ def read_features(path: Path) -> LocalFeatures:
             raise KeyError(str(error)) from error
         times = table["timestamp_s"].to_numpy()
         until_s = table["until_s"].to_numpy() if "until_s" in table.column_names else times
-        return LocalFeatures(times, until_s, table["aspect"].to_numpy(), features)
+        columns = {name: table[name].to_numpy() for name in table.column_names if name.startswith(_JPEG)}
+        return LocalFeatures(times, until_s, table["aspect"].to_numpy(), features, jpegs_of(columns, len(times)))
+
+
+def jpeg_columns(jpegs: np.ndarray) -> dict[str, np.ndarray]:
+    """JPEG_PLACE (N,) as columns of a table."""
+    return {_JPEG + name: np.ascontiguousarray(jpegs[name]) for name in JPEG_PLACE.names or ()}
+
+
+def jpegs_of(columns: Mapping[str, np.ndarray], rows: int) -> np.ndarray:
+    """JPEG_PLACE (N,) of such columns; where there are none, nothing is known."""
+    jpegs = np.zeros(rows, JPEG_PLACE)
+    for name in JPEG_PLACE.names or ():
+        if _JPEG + name in columns:
+            jpegs[name] = columns[_JPEG + name]
+    return jpegs
 
 
 def write_columns(path: Path, columns: dict[str, np.ndarray | list[str]]) -> None:
