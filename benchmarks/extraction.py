@@ -32,6 +32,7 @@ from pathlib import Path
 import av
 import imageio_ffmpeg
 
+from framesearch.images.libraries import configure
 from framesearch.jobs.ingest import extract_frames
 from framesearch.settings import Settings
 from framesearch.video import DECODER_THREADS
@@ -105,6 +106,7 @@ def cost_of(work: Callable[[], object]) -> Cost:
 
 def extract(file: Path, made: Path, settings: Settings) -> None:
     """One extraction, in a process of its own or in this one."""
+    configure()
     extract_frames(file, made, file.stem, settings)
 
 
@@ -218,4 +220,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    configure()
     main()

@@ -15,6 +15,7 @@ from pathlib import Path
 from stand_in_encoder import encoder_file
 from synthetic_library import SyntheticLibrary
 
+from framesearch.images.libraries import configure
 from framesearch.index.card import read_card
 from framesearch.jobs import embed, publish_index
 from framesearch.jobs.build_index import build_index
@@ -65,4 +66,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    configure()
     main()

@@ -29,6 +29,7 @@ from synthetic_library import SyntheticLibrary
 
 from framesearch.backends import open_storage
 from framesearch.images.distortions import DISTORTIONS
+from framesearch.images.libraries import configure
 from framesearch.images.pixels import decode_jpeg
 from framesearch.images.query import read_picture
 from framesearch.index.bundle import open_bundle
@@ -119,6 +120,7 @@ def resident_mb() -> tuple[float, float]:
 
 def lasting(settings: Settings, shots: list[bytes], queries: int, callers: int, say: Callable[[str], None]) -> None:
     """Ask `queries` pictures and tell the memory as it goes."""
+    configure()
     finder = Finder(settings)
     finder.refresh()
     opened, _ = resident_mb()
@@ -187,4 +189,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    configure()
     main()

@@ -17,6 +17,7 @@ import numpy as np
 from stand_in_encoder import encoder_file
 from synthetic_library import SyntheticLibrary, picture
 
+from framesearch.images.libraries import configure
 from framesearch.images.query import read_picture
 from framesearch.images.views import trim
 from framesearch.jobs import publish_index
@@ -77,4 +78,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    configure()
     main()

@@ -154,9 +154,11 @@ def read(path: Path) -> None:
     import resource
 
     from framesearch.errors import ImageUnreadable
+    from framesearch.images.libraries import configure
     from framesearch.images.query import read_picture
     from framesearch.settings import Settings
 
+    configure()
     try:
         said = "x".join(map(str, read_picture(path, Settings(), "it").shape[1::-1]))
     except ImageUnreadable as error:

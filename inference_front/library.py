@@ -4,6 +4,7 @@ import threading
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+from framesearch.images.libraries import configure
 from framesearch.index.bundle import IndexedVideo
 from framesearch.search.finder import Finder
 from framesearch.settings import settings
@@ -23,6 +24,7 @@ def finder() -> Finder:
     global _finder
     with _making:
         if _finder is None:
+            configure()
             _finder = Finder(settings())
         return _finder
 

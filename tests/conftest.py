@@ -15,8 +15,11 @@ import pytest
 
 from framesearch.backends import open_catalogue
 from framesearch.catalogue.contract import Catalogue
+from framesearch.images.libraries import configure
 from framesearch.settings import Settings
 from framesearch.store.folder import FolderStorage
+
+configure()
 
 
 @pytest.fixture(scope="session", autouse=True)

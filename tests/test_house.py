@@ -76,3 +76,27 @@ def test_make_help_tells_of_every_command():
     assert phony
     told = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert set(phony[1].split()) - set(re.findall(r"^  make ([a-z-]+)", told, re.MULTILINE)) == {"system"}
+
+
+def test_importing_the_library_changes_nothing_of_its_process():
+    """Threads, warnings and logging are the program's to set: see `images.libraries.configure`."""
+    program = """
+import logging, pkgutil, warnings
+import av.logging, cv2, mlflow, PIL.Image, threadpoolctl
+def state():
+    pools = {pool["filepath"]: pool["num_threads"] for pool in threadpoolctl.threadpool_info()}
+    return cv2.getNumThreads(), pools, list(warnings.filters), av.logging.get_level(), logging.getLogger().handlers[:]
+cv2.setNumThreads(3)
+before = state()
+import framesearch
+names = [module.name for module in pkgutil.walk_packages(framesearch.__path__, "framesearch.")]
+assert len(names) > 100
+for name in names:
+    if "migrations" not in name:
+        __import__(name)
+after = state()
+assert after[0] == before[0] and after[2:] == before[2:], (before, after)
+assert before[1].items() <= after[1].items(), (before, after)
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

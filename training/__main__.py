@@ -18,6 +18,7 @@ from typing import Any
 
 from framesearch.backends import open_catalogue, open_storage
 from framesearch.errors import FramesearchError, NotEnoughFrames, RegistryUnreachable
+from framesearch.images.libraries import configure
 from framesearch.models.mlflow_errors import is_unreachable
 from framesearch.models.registry import Registry
 from framesearch.settings import Settings, settings
@@ -46,6 +47,7 @@ def main() -> int:
     warnings.simplefilter("ignore")  # all of them between packages that we can't change; the tests show ours
     if given.parent:
         threading.Thread(target=_follow, args=(given.parent,), daemon=True).start()
+    configure()
     status, result = _done(given)
     if given.result:
         write_atomically(given.result, json.dumps(result).encode())

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.console import print_report
+from framesearch.images.libraries import configure
 
 log = logging.getLogger("benchmarks.accuracy")
 
@@ -55,4 +56,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    configure()
     sys.exit(main())

@@ -9,7 +9,7 @@ from benchmarks.accuracy.copies import Copies
 from benchmarks.accuracy.gallery import Gallery
 from benchmarks.accuracy.queries import Base
 from framesearch.images.sameness import centred, look, looks_alike
-from framesearch.search.calibration import ON_TIME_S
+from framesearch.search.rightness import is_right
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ def limits(bases: Sequence[Base], gallery: Gallery, copies: Copies) -> Limits:
         own = gallery.timestamps_s[np.array(gallery.rows_of(gallery.video_ids.index(base.video_id or "")), np.int64)]
         apart_s.append(np.abs(own - base.timestamp_s).min() if len(own) else np.inf)
         late_s = copies.late_s(base, gallery.files[gallery.video[best]], gallery.timestamps_s[best])
-        right.append(late_s <= ON_TIME_S or bool(looks_alike(gallery.thumbnails[best][None], looks)[0]))
+        right.append(is_right(late_s, bool(looks_alike(gallery.thumbnails[best][None], looks)[0])))
     if not bases:
         return Limits(float("nan"), float("nan"))
     return Limits(float(np.median(apart_s)), float(np.mean(right)))

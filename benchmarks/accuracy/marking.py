@@ -19,7 +19,7 @@ from benchmarks.accuracy.footage import Footage
 from benchmarks.accuracy.gallery import Gallery
 from benchmarks.accuracy.queries import Base
 from framesearch.images.sameness import look, looks_alike
-from framesearch.search.calibration import ON_TIME_S
+from framesearch.search.rightness import is_right, on_time
 from training.gate.precision import PooledPrecision, pooled_precision
 
 RANKS = 5
@@ -93,8 +93,8 @@ def mark(
                 file = file_of_video.get(place.video_id)
                 late_s = np.inf if file is None else copies.late_s(base, file, place.timestamp_s)
                 own = place.video_id == base.video_id
-                strict[number, kind, rank] = own and late_s <= ON_TIME_S
-                right[number, kind, rank] = late_s <= ON_TIME_S or same
+                strict[number, kind, rank] = own and on_time(late_s)
+                right[number, kind, rank] = is_right(late_s, same)
                 if rank == 0:
                     film[number, kind] = (file is not None and footage.film_of(file) == base.film) or same
                     error_s[number, kind] = late_s if own else np.nan

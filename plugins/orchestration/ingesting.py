@@ -9,6 +9,7 @@ from typing import Any
 from airflow.sdk import Metadata
 
 from framesearch.backends import open_catalogue, open_storage
+from framesearch.images.libraries import configure
 from framesearch.jobs.ingest import discover, extract_once
 from framesearch.settings import CHECKOUT, settings
 from framesearch.sources.addresses import normalise
@@ -56,6 +57,7 @@ def extract_frames(video_id: str) -> dict[str, Any]:
     """Store the frames of one video; how many they are."""
     catalogue = open_catalogue(settings())
     holder = holding("ingest_playlists")
+    configure()
     counts, _ = extract_once(catalogue.video(video_id), catalogue, open_storage(settings()), settings(), holder)
     return {"video_id": video_id, **asdict(counts)}
 

@@ -10,6 +10,7 @@ from airflow.sdk import Metadata
 
 from framesearch.backends import open_catalogue, open_storage
 from framesearch.errors import NoIndex, PointerMoved
+from framesearch.images.libraries import configure
 from framesearch.jobs import embed
 from framesearch.jobs.build_index import build_index as build_bundle
 from framesearch.jobs.clean_storage import clean
@@ -56,6 +57,7 @@ def videos_to_embed(champion: Mapping[str, Any]) -> list[list[str]]:
 
 def embed_videos(video_ids: Sequence[str], champion: Mapping[str, Any]) -> dict[str, int]:
     """Embed the frames of these videos; how many they are."""
+    configure()
     storage, version = open_storage(settings()), champion["model_version"]
     encoder = Encoder(_encoder_file(champion))
     frames = sum(embed.embed_video(video_id, encoder, version, storage) for video_id in video_ids)
@@ -66,6 +68,7 @@ def build_index(champion: Mapping[str, Any] | None, context: Mapping[str, Any]) 
     """Write and check a bundle of everything that is embedded; not yet published. Skips without a champion."""
     if champion is None:
         skip("there is no champion to embed with", context)
+    configure()
     catalogue, storage = open_catalogue(settings()), open_storage(settings())
     with locks.held(locks.INDEX, settings(), HOLDER):
         built = build_bundle(champion["model_version"], _encoder_file(champion), catalogue, storage, settings())
@@ -86,6 +89,7 @@ def publish_index(built: Mapping[str, Any], context: Mapping[str, Any]) -> Itera
         try:
             published = publish(built["index_id"], catalogue, storage)
         except (PointerMoved, NoIndex) as error:
+            configure()
             _log.info("%s", error)
             version = built["model_version"]
             encoder_file = Registry(settings()).encoder_file(version)

@@ -9,7 +9,7 @@ from typing import Any
 from airflow.sdk import Metadata
 
 from framesearch.backends import open_catalogue
-from framesearch.jobs.retrain import current_champion, growth_since, trained_already
+from framesearch.jobs.retrain import current_champion, trained_already, training_due
 from framesearch.models.orphans import end_orphans
 from framesearch.models.registry import Registry
 from framesearch.models.training_process import train
@@ -29,19 +29,12 @@ def plan_training(params: Mapping[str, Any], context: Mapping[str, Any]) -> dict
 
     A DAG run that a person or the weekly schedule asked for always trains.
     """
-    champion = current_champion(Registry(settings()))
-    if champion and context["dag_run"].run_type == "asset_triggered" and not params["force"]:
-        growth = growth_since(champion, open_catalogue(settings()))
-        if growth < settings().retrain_growth:
-            skip(
-                f"the catalogue has grown by {growth:.0%} since champion version {champion.version} was trained, "
-                f"FRAMESEARCH_RETRAIN_GROWTH asks for {settings().retrain_growth:.0%}",
-                context,
-            )
-    minutes = settings().training_minutes if champion else settings().first_training_minutes
+    due = training_due(current_champion(Registry(settings())), open_catalogue(settings()), settings())
+    if not due.now and context["dag_run"].run_type == "asset_triggered" and not params["force"]:
+        skip(due.why_not, context)
     return {
         "family": params["family"] or settings().encoder_family,
-        "minutes": params["minutes"] or minutes,
+        "minutes": params["minutes"] or due.minutes,
         "teacher": params["teacher"] or settings().teacher or None,
         "force": params["force"],
         "planned_at": datetime.now(UTC).isoformat(),

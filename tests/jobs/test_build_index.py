@@ -17,7 +17,7 @@ from framesearch.index.card import read_card
 from framesearch.index.codebook import codebook_digest
 from framesearch.index.pointer import current_index_id, move_pointer, stored_index_ids
 from framesearch.jobs import build_index as build_index_module
-from framesearch.jobs import clean_storage, publish_index
+from framesearch.jobs import check_index, clean_storage, publish_index
 from framesearch.records import IndexBuild, PlaylistListing
 from framesearch.store import layout, tables
 from framesearch.store.storage import Range
@@ -57,7 +57,7 @@ def test_nothing_new_makes_no_bundle(library: Library) -> None:
 
 def test_adds_only_what_is_new(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build_index_module, "FITTED_ROWS", 1)
-    monkeypatch.setattr(build_index_module, "CHECKED_SIMILARITY", 0.9)  # the quantiser of three videos, on a fourth
+    monkeypatch.setattr(check_index, "CHECKED_SIMILARITY", 0.9)  # the quantiser of three videos, on a fourth
     first = library.publish()
     store_video(library.catalogue, library.storage, "v3", seed=3)
     library.embed()
@@ -234,7 +234,7 @@ def test_its_quantiser_is_fitted_anew_when_it_has_outgrown_it(
     assert read_card(library.storage, library.publish().index_id).trained_rows == 72
     assert fitted_on(3) == 120  # too few rows to rely on
     monkeypatch.setattr(build_index_module, "FITTED_ROWS", 100)
-    monkeypatch.setattr(build_index_module, "CHECKED_SIMILARITY", 0.9)
+    monkeypatch.setattr(check_index, "CHECKED_SIMILARITY", 0.9)
     assert [fitted_on(number) for number in range(4, 8)] == [120, 120, 264, 264]
 
 

@@ -23,7 +23,7 @@ from framesearch.images.pixels import BLANK_QUALITY, decode_jpeg
 from framesearch.images.sameness import look, looks_alike
 from framesearch.models.encoder import Encoder
 from framesearch.records import FrameRole, VideoStatus
-from framesearch.search.calibration import ON_TIME_S
+from framesearch.search.rightness import is_right, on_time
 from framesearch.store import layout
 from framesearch.store.storage import Storage
 from framesearch.store.tables import read_frame_times, read_frames, read_frames_at
@@ -264,14 +264,15 @@ def mark(exam: Exam, encoder: int) -> Marks:
             foreign_score[number] = similarities[elsewhere].max()
     in_video = exam.video[answers] == asked_video[:, None]
     errors_s = np.abs(exam.timestamps_s[answers] - asked_time[:, None])
-    strict = in_video & (errors_s <= ON_TIME_S)
+    late_s = np.where(in_video, errors_s, np.inf)
+    strict = on_time(late_s)
     same = np.stack(
         [
             looks_alike(exam.thumbnails[answers[number]], look(exam.probes[number // kinds].rgb))
             for number in range(len(queries))
         ]
     )
-    right = strict | same
+    right = is_right(late_s, same)
     first = right[:, 0]
     metrics = {
         "r1": float(first.mean()),

@@ -19,11 +19,11 @@ from framesearch.index.vectors import FrameIndex, type_for
 from framesearch.index.visual_words import LocalIndex
 from framesearch.jobs.local_features import local_features
 from framesearch.models.encoder import Encoder
-from framesearch.search.calibration import ON_TIME_S
 from framesearch.search.frame_cache import FrameCache
 from framesearch.search.frame_reader import FrameReader
 from framesearch.search.query import read_query
 from framesearch.search.ranking import rank
+from framesearch.search.rightness import is_right
 from framesearch.store.storage import Storage
 from framesearch.store.tables import FEATURE, JPEG_PLACE
 from training.gate.encoder_exam import SEED, Exam, query_picture
@@ -110,7 +110,7 @@ def _mark(exam: Exam, gallery: Gallery, encoder: Encoder, each: int, storage: St
             alike = bool(looks_alike(exam.thumbnails[row : row + 1], truth)[0])
             error_s = abs(float(exam.timestamps_s[row]) - probe.timestamp_s)
             same_video[number, turn] = video == probe.video or alike
-            right[number, turn] = (video == probe.video and error_s <= ON_TIME_S) or alike
+            right[number, turn] = is_right(error_s if video == probe.video else np.inf, alike)
             if video == probe.video:
                 errors_s.append(error_s)
     return SearchMarks(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from framesearch.errors import EncoderInvalid, NoChampion
+from framesearch.errors import EncoderInvalid
 from framesearch.models import versions
 from framesearch.models.encoder import Encoder
 from framesearch.models.registry import Registry
@@ -124,14 +124,6 @@ def judged(
     }
     finite = {name: value for name, value in metrics.items() if np.isfinite(value)}
     return Judgement(exam, own.encoder, champion, champions.encoder if champions else None, verdict, finite)
-
-
-def current_champion(registry: Registry) -> ModelVersion | None:
-    """The champion, or None."""
-    try:
-        return registry.champion()
-    except NoChampion:
-        return None
 
 
 def _rival(registry: Registry, champion: ModelVersion | None) -> Encoder | None:

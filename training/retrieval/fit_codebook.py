@@ -11,6 +11,7 @@ import numpy as np
 from scipy.cluster.vq import kmeans2
 
 from framesearch.images.keypoints import DIMENSIONS, detect
+from framesearch.images.libraries import configure
 from framesearch.index.codebook import CENTRES, FILE, HALF, SIGNATURE_BITS
 from framesearch.jobs.local_features import FEATURE_HEIGHT
 from framesearch.video import VideoFile
@@ -43,6 +44,7 @@ def main() -> None:
     options.add_argument("videos", nargs="+", type=Path)
     options.add_argument("--to", type=Path, default=FILE)
     asked = options.parse_args()
+    configure()
     centres, projections = fit(np.concatenate([descriptors_of(video) for video in asked.videos]))
     np.savez_compressed(asked.to, centres=centres, projections=projections)
 

@@ -18,12 +18,13 @@ import onnx
 
 from framesearch.backends import open_catalogue, open_storage
 from framesearch.errors import EncoderInvalid, NotEnoughFrames
+from framesearch.jobs.retrain import current_champion
 from framesearch.models import versions
 from framesearch.models.encoder import Encoder
 from framesearch.records import VideoStatus
 from framesearch.settings import ENCODER_FAMILIES, Settings
 from training.gate import encoder_exam
-from training.gate.verdict import Judgement, current_champion, judged
+from training.gate.verdict import Judgement, judged
 from training.onnx_import.convert import Wrapped, wrap
 from training.onnx_import.interface import Reading
 from training.runs import tracking

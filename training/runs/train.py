@@ -18,6 +18,7 @@ import tensorflow as tf
 from mlflow.models import infer_signature
 
 from framesearch.backends import open_storage
+from framesearch.jobs.retrain import current_champion
 from framesearch.models import versions
 from framesearch.models.encoder import Encoder
 from framesearch.models.mlflow_errors import is_unreachable
@@ -34,7 +35,7 @@ from training.fitting.dataset import Dataset
 from training.fitting.export import check_parity, export_encoder
 from training.fitting.fit import fit
 from training.gate import encoder_exam
-from training.gate.verdict import Judgement, current_champion, judged
+from training.gate.verdict import Judgement, judged
 from training.runs import figures, tracking
 
 log = logging.getLogger(__name__)

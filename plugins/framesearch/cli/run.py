@@ -19,10 +19,12 @@ def run(
     """Ingest playlists, retrain, promote and index in this process, without servers. Safe to repeat."""
     with sentences():
         from framesearch.cli.progress import RunDisplay
+        from framesearch.images.libraries import configure
         from framesearch.jobs.run_all import run_line
         from framesearch.settings import settings
         from framesearch.sources.addresses import readable
 
+        configure()
         with RunDisplay(out, err) as display:
             report = run_line(playlists or [], settings(), display.step, lambda reason: _approve(reason, display))
         out.print(

@@ -30,11 +30,13 @@ def search(
     JPEG, PNG, WebP, AVIF, HEIC, JPEG XL, JPEG 2000, GIF, BMP, TIFF, ICO and PNM are read, told by their content.
     """
     with sentences():
+        from framesearch.images.libraries import configure
         from framesearch.images.picture_folder import picture_folder
         from framesearch.images.query import read_picture
         from framesearch.search.finder import Finder
         from framesearch.settings import settings
 
+        configure()
         finder = Finder(settings())
         finder.refresh()  # without an index, say so once rather than for every picture
         failed = False

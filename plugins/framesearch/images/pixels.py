@@ -4,13 +4,8 @@ import math
 
 import cv2
 import numpy as np
-import threadpoolctl
 
 from framesearch.errors import ImageUnreadable
-
-# Parallelism is over videos and queries; more threads here only fight them, and those of BLAS spin where they wait.
-cv2.setNumThreads(1)
-threadpoolctl.threadpool_limits(1, user_api="blas")
 
 
 def encode_jpeg(rgb: np.ndarray, quality: int) -> bytes:

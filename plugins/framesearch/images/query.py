@@ -5,7 +5,6 @@ metadata never reach a decoder, rare kinds are decoded in a process of their own
 sentence, and the result is small whatever came in. `formats` knows how each kind is read.
 """
 
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -23,10 +22,6 @@ from framesearch.text import safe_text
 __all__ = ["MAX_SIDE", "PLAINLY", "read_picture"]
 
 _MEMORY_HERE = 120e6  # bytes that decoding may take in this process; what needs more is decoded in one of its own
-
-# Pillow warns above a size of its own, where the limit here is a setting and refuses, and of damaged metadata.
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
-warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 
 def read_picture(source: bytes | Path, settings: Settings, name: str | None = None) -> np.ndarray:

@@ -16,19 +16,18 @@ import numpy as np
 
 from framesearch.catalogue.contract import Catalogue
 from framesearch.errors import (
-    FramesearchError,
     IndexIncompatible,
     NoIndex,
     NothingToIndex,
     NotStored,
     ObjectDamaged,
 )
-from framesearch.images.pixels import decode_jpeg
 from framesearch.index.bundle import Bundle, IndexedVideo, delete_bundle, open_bundle, open_folder, store, write_parts
 from framesearch.index.card import Calibration, Card, read_card, write_card
 from framesearch.index.codebook import codebook_digest
 from framesearch.index.pointer import built_at, current_index_id, new_index_id, stored_index_ids
 from framesearch.index.vectors import TRAINING_ROWS, FrameIndex, type_for
+from framesearch.jobs.check_index import check
 from framesearch.jobs.local_features import local_features
 from framesearch.models.encoder import Encoder
 from framesearch.records import IndexBuild
@@ -44,9 +43,6 @@ RETRAIN_ROWS = 2.0  # a quantiser is fitted anew when the index has grown by thi
 FITTED_ROWS = 20_000  # and with every build while it has seen fewer: new footage may lie outside of what it knows
 RECALIBRATE_ROWS = 1.2  # and scores are measured anew by this one
 CALIBRATION_S = 60.0  # at most, of a build
-CHECKED_ROWS = 64
-CHECKED_SIMILARITY = 0.98  # of a stored frame, embedded again, with its own row: quantisation costs less
-CHECKED_SHARE = 0.95
 
 
 # ---- build
@@ -127,7 +123,7 @@ def build_index(
     with storage.scratch() as folder:
         card = _write(folder, encoder_file, base, base_id, added, known | listed, source)
         bundle = open_folder(folder, card.index_id, threads=1)  # as the page does: small batches gain nothing from more
-        _check(bundle, storage)
+        check(bundle, storage)
         card = replace(card, calibration=_calibration(bundle, base, storage, settings))
         write_card(folder, card)
         store(folder, card.index_id, storage)
@@ -341,46 +337,6 @@ def _extends(card: Card, index_type: str, rows: int) -> bool:
     """Whether vectors can be added to this index and it still fits."""
     fits = card.trained_rows >= FITTED_ROWS and rows <= RETRAIN_ROWS * card.trained_rows
     return card.index_type == index_type and fits
-
-
-def _check(bundle: Bundle, storage: Storage) -> None:
-    """Embed a sample of stored frames again with the bundle's own encoder: each must find itself.
-
-    Half of the sample is of the videos added last. Frames that are no longer stored are passed over.
-
-    Raises:
-        IndexIncompatible: too few do.
-    """
-    gallery, rng = bundle.gallery, np.random.default_rng(0)
-    videos = np.unique(gallery.video_of_row)
-    last = videos[-8:]
-    sample = [*last, *rng.permutation(videos[:-8])[:8]]
-    each = max(1, CHECKED_ROWS // len(sample))
-    rows: list[int] = []
-    pictures: list[np.ndarray] = []
-    for video in sample:
-        own = gallery.rows_of(int(video))
-        chosen = {float(gallery.timestamps_s[row]): int(row) for row in own.start + rng.permutation(len(own))[:each]}
-        try:
-            with storage.open(layout.frames(gallery.video_ids[video])) as file:
-                frames = tables.read_frames_at(file, list(chosen))
-            pictures += [decode_jpeg(frame.jpeg) for frame in frames.values()]
-            rows += [chosen[time] for time in frames]
-        except FramesearchError as error:
-            log.debug("the check passes over video %s: %s", gallery.video_ids[video], error)
-            pictures = pictures[: len(rows)]
-    if not rows:
-        log.warning("index %s could not be checked: none of its frames is in storage", bundle.card.index_id)
-        return
-    embedded = bundle.encoder.embed(pictures)
-    best, _ = gallery.nearest(embedded, 1)
-    own_similarity = (embedded * gallery.vectors(np.array(rows))).sum(axis=1)
-    share = float(((best[:, 0] >= CHECKED_SIMILARITY) & (own_similarity >= CHECKED_SIMILARITY)).mean())
-    if share < CHECKED_SHARE:
-        raise IndexIncompatible(
-            f"the new index failed its check and was not kept: only {share:.0%} of {len(rows)} stored frames find "
-            f"themselves. Delete {layout.embeddings_of(bundle.card.model_version)} in the storage and build again"
-        )
 
 
 def _calibration(bundle: Bundle, base: Bundle | None, storage: Storage, settings: Settings) -> Calibration:

@@ -1,5 +1,6 @@
 """Whether an encoder is to be trained: the rules that `framesearch run` and the DAG `retrain_encoder` share."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from framesearch.catalogue.contract import Catalogue
@@ -27,6 +28,34 @@ def growth_since(version: ModelVersion, catalogue: Catalogue) -> float:
     """By what share the catalogue's index frames have grown since a version was trained; infinite if on none."""
     frames = sum(video.index_frames for video in catalogue.videos(VideoStatus.READY))
     return frames / version.catalogue_frames - 1.0 if version.catalogue_frames else float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Whether a training is due.
+
+    Attributes:
+        now: whether it is.
+        why_not: why it is not, in words; empty where it is.
+        minutes: how long it may take at most.
+    """
+
+    now: bool
+    why_not: str
+    minutes: float
+
+
+def training_due(champion: ModelVersion | None, catalogue: Catalogue, settings: Settings) -> Due:
+    """The first training always is; a later one where the catalogue has grown by `FRAMESEARCH_RETRAIN_GROWTH`."""
+    if champion is None:
+        return Due(True, "", settings.first_training_minutes)
+    growth = growth_since(champion, catalogue)
+    why_not = (
+        f"the catalogue has grown by {growth:.0%} since champion version {champion.version} was trained, "
+        f"FRAMESEARCH_RETRAIN_GROWTH asks for {settings.retrain_growth:.0%}"
+    )
+    now = growth >= settings.retrain_growth
+    return Due(now, "" if now else why_not, settings.training_minutes)
 
 
 def trained_already(

@@ -218,13 +218,10 @@ def _champion(
 
 def _stays(champion: ModelVersion | None, catalogue: Catalogue, settings: Settings, report: LineReport) -> bool:
     """Whether the catalogue is still much what the champion was trained on."""
-    if champion is None:
-        return False
-    growth = retrain.growth_since(champion, catalogue)
-    if growth >= settings.retrain_growth:
-        return False
-    report.model = f"v{champion.version} stays: the catalogue has grown by {growth:.0%} since it was trained"
-    return True
+    due = retrain.training_due(champion, catalogue, settings)
+    if champion is not None and not due.now:
+        report.model = f"v{champion.version} stays: {due.why_not}"
+    return not due.now
 
 
 def _trained(
@@ -243,7 +240,7 @@ def _trained(
         end_orphans(registry, registry.experiment_id())  # whoever trained it may have been killed
         report.model = f"v{outcome.model_version} was trained before"
         return outcome
-    minutes = settings.training_minutes if champion else settings.first_training_minutes
+    minutes = retrain.training_due(champion, catalogue, settings).minutes
     outcome = training_process.train(settings, minutes=minutes, on_line=step.say, lock=lock)
     report.model = f"v{outcome.model_version} was trained"
     return outcome

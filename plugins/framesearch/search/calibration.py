@@ -25,6 +25,7 @@ from framesearch.search.frame_cache import FrameCache
 from framesearch.search.frame_reader import FrameReader
 from framesearch.search.query import Query, read_query
 from framesearch.search.ranking import Place, rank
+from framesearch.search.rightness import is_right
 from framesearch.store import layout, tables
 from framesearch.store.storage import Storage
 
@@ -32,7 +33,6 @@ log = logging.getLogger(__name__)
 
 PROBES = 200
 DISTORTED = 2  # of each probe, beside the clean one
-ON_TIME_S = 1.0  # a match within this of the true moment is right; or one of the same video that looks the same
 SAME_PICTURE = 0.9  # across videos: the same frame of another copy, neither right nor wrong
 SAME_FILM = 0.97  # across videos: proof that they are copies, all of whose matches among them are neither
 TWINS = 0.5  # share of a video's frames that another answers as well: recordings of one scene, copies in effect
@@ -180,9 +180,8 @@ def _ask(
         if place.video != video and alike > SAME_PICTURE:
             return
         late_s = max(gallery.timestamps_s[place.row] - timestamp_s, timestamp_s - gallery.until_s[place.row])
-        right = place.video == video and (
-            late_s <= ON_TIME_S or thumbnails.correlation(place.row, truth) > LOOKS_THE_SAME
-        )
+        same = thumbnails.correlation(place.row, truth) > LOOKS_THE_SAME
+        right = is_right(late_s if place.video == video else np.inf, same)
         asked.answers.append(_Answer(rank_, place.score, video, place.video, bool(right), clean))
 
     asked.probes += 1

@@ -5,7 +5,6 @@ import struct
 from collections.abc import Iterator
 
 import av
-import av.logging
 from av.container import InputContainer
 from av.format import Flags
 from av.packet import Packet
@@ -29,14 +28,13 @@ _ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 _ASF_BROADCAST = 1  # sent as it was recorded: its length was not known yet
 _FAILURES = 20  # in a row, to read a packet: then the rest of the file is given up
 
-# FFmpeg's own complaints about strangers' files stay unheard: what matters is raised. No other level will do: from any
-# level on PyAV listens with a callback that takes the GIL, and closing a file waits, with the GIL held, for decoder
-# threads that complain: both wait for ever.
-av.logging.set_level(None)
-
 
 def open_container(part: Part) -> InputContainer:
     """Open a file, or a part of one.
+
+    FFmpeg's own complaints about strangers' files stay unheard, as is PyAV's default: what matters is raised. Programs
+    must leave `av.logging` at that. At any other level PyAV listens with a callback that takes the GIL, and closing a
+    file waits, with the GIL held, for decoder threads that complain: both wait for ever.
 
     Raises:
         VideoUnavailable: FFmpeg finds no video file there.
