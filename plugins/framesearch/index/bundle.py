@@ -6,6 +6,7 @@ moving one pointer. Its card is written last and names every other part by size 
 
 import contextlib
 import hashlib
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -149,15 +150,18 @@ def open_bundle(storage: Storage, index_id: str, *, threads: int = 0, to_extend:
     """
     if not is_index_id(index_id) or not storage.exists(layout.bundle(index_id) + layout.BUNDLE_CARD):
         raise NoIndex(f"there is no index {index_id!r}: `framesearch index list` names those there are")
-    with contextlib.ExitStack() as stack:
+    with contextlib.ExitStack() as opening:
         try:
             files = {
-                part: stack.enter_context(storage.open(layout.bundle(index_id) + part))
+                part: opening.enter_context(storage.open(layout.bundle(index_id) + part))
                 for part in (*PARTS, layout.BUNDLE_CARD)
             }
         except NotStored as error:
             raise IndexIncompatible(f"index {index_id} is incomplete ({error}): rebuild the index") from error
-        return _open(files, index_id, threads, to_extend=to_extend)
+        bundle = _open(files, index_id, threads, to_extend=to_extend)
+        # Parts are mapped into memory: their files are held for as long as anybody searches the gallery.
+        weakref.finalize(bundle.gallery, opening.pop_all().close)
+    return bundle
 
 
 def _open(files: Mapping[str, Path], index_id: str, threads: int, *, to_extend: bool) -> Bundle:
