@@ -72,6 +72,18 @@ class Ranked:
     degraded: bool
 
 
+def gather(
+    gallery: Gallery, query: Query, pictures: Pictures, *, weights: Weights = WEIGHTS, without: range | None = None
+) -> Pool:
+    """All evidence for the frames that a query may show; arguments as of `rank`."""
+    pool = Pool(gallery, query, pictures, weights, without)
+    for kind in EVIDENCE:
+        kind.propose(pool)
+    for kind in EVIDENCE:
+        kind.weigh(pool)
+    return pool
+
+
 def rank(
     gallery: Gallery,
     query: Query,
@@ -90,11 +102,7 @@ def rank(
         still_score: neighbouring frames at least this similar show a still scene.
         without: rows not to be found.
     """
-    pool = Pool(gallery, query, pictures, weights, without)
-    for kind in EVIDENCE:
-        kind.propose(pool)
-    for kind in EVIDENCE:
-        kind.weigh(pool)
+    pool = gather(gallery, query, pictures, weights=weights, without=without)
     depth = DEPTH
     places = _group(pool, top, still_score)
     while len(places) < top and depth < min(len(gallery), _MOST_CANDIDATES):
