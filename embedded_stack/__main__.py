@@ -56,7 +56,7 @@ def up(
                     "and picks up from here"
                 )
             if not processes.records():
-                raise StackGone("the stack was stopped meanwhile: `make up` picks up from here")
+                raise StackGone("the stack was stopped: `make up` continues from here")
 
         address = local_address(settings, settings.airflow_port)
         api = AirflowApi(address, airflow_login(settings))
@@ -88,7 +88,7 @@ def _report(settings: Settings, outcome: Outcome) -> None:
     if outcome.approval:
         _say(f"a new model version waits for your approval: {outcome.approval}", "yellow")
     if outcome.training:
-        _say("a further model is being trained meanwhile: if it is better, the page takes it up by itself")
+        _say("another model is still training; the page switches to it if it wins")
     _say("")
     _answer_example(settings)
 

@@ -253,7 +253,7 @@ def link(match: Match) -> str:
         video = finder().video(match.video_id)
         path = local_file(video) if video is not None else None
         if path is None:
-            return "no longer at hand"
+            return "file unavailable"
         address = f"{VIDEO_ROUTE}{quote(match.video_id, safe='')}#t={int(match.timestamp_s)}"
         if player_address(video, "http://localhost/") is None:  # type: ignore[arg-type]
             return html.escape(safe_text(path.name))

@@ -35,7 +35,7 @@ def pyramid(tmp_path_factory) -> Path:
 def test_the_frames_taken_out_are_those_that_the_decoder_itself_knows_as_such(pyramid):
     extradata, packets = packets_of(pyramid)
     stream = Av1Stream(extradata)
-    needed = [stream.without_passing_frames(packet) for packet in packets]
+    needed = [stream.drop_disposable_frames(packet) for packet in packets]
     lighter = [(rest, packet) for rest, packet in zip(needed, packets, strict=True) if rest is not None]
     assert len(packets) - len(lighter) == left_by_the_decoder(pyramid, "noref") < 0.6 * len(packets)
     assert all(len(rest) < len(packet) for rest, packet in lighter)
@@ -46,28 +46,28 @@ def test_the_sequence_header_may_come_in_the_stream_only(pyramid):
     extradata, packets = packets_of(pyramid)
     stated, found = Av1Stream(extradata), Av1Stream(b"")
     for packet in packets:
-        assert found.without_passing_frames(packet) == stated.without_passing_frames(packet)
+        assert found.drop_disposable_frames(packet) == stated.drop_disposable_frames(packet)
 
 
 def test_without_any_sequence_header_everything_is_decoded(pyramid):
     _, packets = packets_of(pyramid)
-    assert all(Av1Stream(b"").without_passing_frames(packet) is None for packet in packets[1:])
+    assert all(Av1Stream(b"").drop_disposable_frames(packet) is None for packet in packets[1:])
 
 
 def test_damaged_and_hostile_bytes_are_left_to_the_decoder(pyramid):
     extradata, packets = packets_of(pyramid)
     rng = np.random.default_rng(0)
-    assert Av1Stream(extradata).without_passing_frames(b"") is None
+    assert Av1Stream(extradata).drop_disposable_frames(b"") is None
     for packet in packets[:40]:
         for length in (1, 2, 5, len(packet) - 1):
-            rest = Av1Stream(extradata).without_passing_frames(packet[:length])
+            rest = Av1Stream(extradata).drop_disposable_frames(packet[:length])
             assert rest is None or len(rest) < length
         mangled = bytearray(packet)
         for at in rng.integers(0, min(len(mangled), 40), 6):
             mangled[at] = rng.integers(256)
-        rest = Av1Stream(bytes(mangled)).without_passing_frames(bytes(mangled))
+        rest = Av1Stream(bytes(mangled)).drop_disposable_frames(bytes(mangled))
         assert rest is None or len(rest) < len(packet)
     for _ in range(300):
         noise = rng.bytes(int(rng.integers(1, 80)))
-        rest = Av1Stream(noise).without_passing_frames(noise)
+        rest = Av1Stream(noise).drop_disposable_frames(noise)
         assert rest is None or len(rest) < len(noise)

@@ -22,7 +22,7 @@ MIN_STEPS = 40  # fewer teach nothing: a catalogue of few frames gets small batc
 OVERTIME = 3.0  # ... at most so many times the minutes to do them
 EPOCHS = 20  # at most: where passes are shorter than a twentieth of the training, an epoch is that twentieth ...
 MIN_EPOCH_STEPS = 4  # ... or this many steps
-SETTLING_STEPS, SETTLING_MOMENTUM = 20, 0.85  # see `_settle`
+SETTLING_STEPS, SETTLING_MOMENTUM = 20, 0.85  # see `_recalibrate_batchnorm`
 TEST_FRAMES = 96  # of an epoch's test batch
 TIMED_STEPS = 5  # before the step time is known: the first compiles
 RECENT_STEPS = 15  # whose median is the step time
@@ -137,7 +137,7 @@ def fit(
         if in_epoch:
             result.history.append(_row(result, sums, in_epoch, optimizer, model, family, test_batch))
             on_epoch(result.history[-1])
-        _settle(model, family, batches, until=started + allowed_s, clock=clock)
+        _recalibrate_batchnorm(model, family, batches, until=started + allowed_s, clock=clock)
     result.step_s = float(np.median(step_times[1:] or step_times))
     result.seconds = clock() - started
     log.info("fitted %s: %d steps, %.1f s", family.name, result.steps, result.seconds)
@@ -193,7 +193,7 @@ def _row(
     return row
 
 
-def _settle(
+def _recalibrate_batchnorm(
     model: keras.Model, family: Family, batches: Iterator[Batch], until: float, clock: Callable[[], float]
 ) -> None:
     """Let the moving means of batch normalisation catch up with the weights they stand for.

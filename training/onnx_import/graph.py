@@ -19,7 +19,7 @@ from training.onnx_import.sandbox import Step
 log = logging.getLogger(__name__)
 
 TRIED = 8  # pictures
-HAIR = 1e-6  # added to every component, so that a picture that excites nothing has a direction, too
+EPSILON = 1e-6  # added to every component, so that a picture that excites nothing has a direction, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +235,7 @@ def _after(embeddings: str, around: Around, names: _Names, opset: int) -> _Chain
         chain.add("Transpose", perm=[0, 2, 1])
         chain.add("Reshape", chain.constant(np.array([0, 0, -1, 1], np.int64)))
     if around.pool == "gem":  # Radenović et al. 2017, https://arxiv.org/abs/1711.02512, with p = 3
-        chain.add("Max", chain.constant(np.array(HAIR, np.float32)))
+        chain.add("Max", chain.constant(np.array(EPSILON, np.float32)))
         chain.add("Pow", chain.constant(np.array(3, np.float32)))
     if around.pool in ("average", "gem"):
         chain.add("GlobalAveragePool")
@@ -244,7 +244,7 @@ def _after(embeddings: str, around: Around, names: _Names, opset: int) -> _Chain
     if around.pool == "gem":
         chain.add("Pow", chain.constant(np.array(1 / 3, np.float32)))
     chain.add("Flatten", axis=1)
-    chain.add("Add", chain.constant(np.array(HAIR, np.float32)))
+    chain.add("Add", chain.constant(np.array(EPSILON, np.float32)))
     vectors = chain.end
     if opset >= 18:
         chain.add("ReduceL2", chain.constant(np.array([1], np.int64)), keepdims=1)

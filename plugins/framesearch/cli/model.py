@@ -38,7 +38,7 @@ def list_versions(as_json: AsJson = False) -> None:
             else:
                 _tell(version)
         if not versions and not as_json:
-            out.print("no model yet: `framesearch run PLAYLIST` trains one, `framesearch model import` takes one in")
+            out.print("no model yet: `framesearch run PLAYLIST` trains one, `framesearch model import` imports one")
 
 
 def _facts(version: "ModelVersion") -> dict[str, Any]:
@@ -78,24 +78,32 @@ def _tell(version: "ModelVersion") -> None:
 
 @app.command("import")
 def import_encoder(
-    file: Annotated[Path, typer.Argument(metavar="FILE.onnx", help="Any descriptor of pictures, as one ONNX file.")],
-    name: Annotated[str | None, typer.Option(help="What to call it; by default as the file.")] = None,
+    file: Annotated[Path, typer.Argument(metavar="FILE.onnx", help="An image encoder as a single ONNX file.")],
+    name: Annotated[str | None, typer.Option(help="Name of the model; defaults to the file name.")] = None,
     preprocessing: Annotated[
         str | None,
-        typer.Option(help="imagenet, unit (0 to 1), signed (-1 to 1) or none; by default imagenet, for uint8 none."),
+        typer.Option(
+            help="imagenet, unit (0 to 1), signed (-1 to 1) or none. Default: imagenet, or none for uint8 inputs."
+        ),
     ] = None,
-    mean: Annotated[str | None, typer.Option(metavar="R,G,B", help="Instead: subtracted, from 0 to 1.")] = None,
-    std: Annotated[str | None, typer.Option(metavar="R,G,B", help="Instead: then divided by, from 0 to 1.")] = None,
-    size: Annotated[str | None, typer.Option(metavar="HxW", help="Of its pictures, where the file leaves it.")] = None,
-    layout: Annotated[str | None, typer.Option(help="nchw or nhwc, where the file does not tell.")] = None,
-    channels: Annotated[str, typer.Option(help="rgb or bgr: the order it was trained with.")] = "rgb",
-    output: Annotated[str | None, typer.Option(help="The output to use, where the file has several.")] = None,
+    mean: Annotated[
+        str | None, typer.Option(metavar="R,G,B", help="Per-channel mean (0 to 1); overrides --preprocessing.")
+    ] = None,
+    std: Annotated[
+        str | None,
+        typer.Option(metavar="R,G,B", help="Per-channel standard deviation (0 to 1); overrides --preprocessing."),
+    ] = None,
+    size: Annotated[str | None, typer.Option(metavar="HxW", help="Input size, if the model's is dynamic.")] = None,
+    layout: Annotated[str | None, typer.Option(help="nchw or nhwc, if the shape leaves it open.")] = None,
+    channels: Annotated[str, typer.Option(help="Channel order the model was trained with: rgb or bgr.")] = "rgb",
+    output: Annotated[str | None, typer.Option(help="Name of the output to use, if there are several.")] = None,
     pool: Annotated[
-        str | None, typer.Option(help="average, max, gem or token: one vector of a map, or of tokens.")
+        str | None,
+        typer.Option(help="How to pool a feature map or tokens into one vector: average, max, gem or token."),
     ] = None,
-    source: Annotated[str, typer.Option(help="Where it is from: an address, a paper.")] = "",
-    licence: Annotated[str, typer.Option(help="Under which it may be used.")] = "",
-    description: Annotated[str, typer.Option(help="For whoever reads the model's page.")] = "",
+    source: Annotated[str, typer.Option(help="Where the model is from: a URL or a paper.")] = "",
+    licence: Annotated[str, typer.Option(help="Licence of the weights.")] = "",
+    description: Annotated[str, typer.Option(help="Description for the model's page.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Register an external encoder (SSCD, DINO, ...) as a challenger, and judge it against the champion."""
@@ -126,10 +134,10 @@ def import_encoder(
 
 @app.command()
 def train(
-    family: Annotated[str | None, typer.Option(help="By default FRAMESEARCH_ENCODER_FAMILY.")] = None,
-    minutes: Annotated[float | None, typer.Option(min=0.01, help="By default FRAMESEARCH_TRAINING_MINUTES.")] = None,
+    family: Annotated[str | None, typer.Option(help="Default: FRAMESEARCH_ENCODER_FAMILY.")] = None,
+    minutes: Annotated[float | None, typer.Option(min=0.01, help="Default: FRAMESEARCH_TRAINING_MINUTES.")] = None,
     teacher: Annotated[
-        str | None, typer.Option(metavar="VERSION", help="Whose encoder teaches; by default FRAMESEARCH_TEACHER.")
+        str | None, typer.Option(metavar="VERSION", help="Version to distil from. Default: FRAMESEARCH_TEACHER.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -151,10 +159,10 @@ def train(
 
 @app.command()
 def judge(
-    version: Annotated[str, typer.Argument(help="As `framesearch model list` shows it.")],
+    version: Annotated[str, typer.Argument(help="A version from `framesearch model list`.")],
     as_json: AsJson = False,
 ) -> None:
-    """Judge a version against today's champion, on today's frames. Promotes nothing."""
+    """Judge a version against the current champion on the current frames. Promotes nothing."""
     with sentences():
         from framesearch.models import training_process
         from framesearch.settings import settings
@@ -166,13 +174,13 @@ def judge(
 
 @app.command()
 def promote(
-    version: Annotated[str, typer.Argument(help="As `framesearch model list` shows it.")],
+    version: Annotated[str, typer.Argument(help="A version from `framesearch model list`.")],
     force: Annotated[
-        bool, typer.Option("--force", help="Although it was not judged better, or against another champion.")
+        bool, typer.Option("--force", help="Promote it even if it was not judged better than today's champion.")
     ] = False,
-    reason: Annotated[str | None, typer.Option(help="Written on the version; by default its verdict's.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Reason to record on the version. Default: the verdict's.")] = None,
 ) -> None:
-    """Make a version the champion, if it was judged better than the one there is. The next rebuild indexes with it."""
+    """Make a version the champion if it was judged better than the current one. The next rebuild uses it."""
     with sentences():
         from framesearch.models.registry import Registry
         from framesearch.settings import settings

@@ -32,7 +32,7 @@ def run(
             f"{report.embedded} embedded"
         )
         if report.extracted_by_others:
-            out.print(f"{report.extracted_by_others} videos extracted by others meanwhile")
+            out.print(f"{report.extracted_by_others} videos extracted by other runs")
         for wait in report.waits:
             out.print(shown(wait))
         if report.model:

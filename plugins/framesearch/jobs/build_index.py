@@ -1,7 +1,7 @@
 """From embeddings to an index bundle: built, checked and stored, not yet published (see `publish_index`).
 
-A new bundle starts from the published one and takes in only the
-videos that one lacks, so that adding a video costs about the same however large the catalogue is.
+A new bundle starts from the published one and adds only the videos that are missing, so that adding a video costs about
+the same however large the catalogue is.
 """
 
 import logging

@@ -109,9 +109,9 @@ class Av1Stream:
     def __init__(self, configuration: bytes) -> None:
         self._header = b""
         self._sequence: _Sequence | None = None
-        self.without_passing_frames(configuration[_CONFIGURATION:])
+        self.drop_disposable_frames(configuration[_CONFIGURATION:])
 
-    def without_passing_frames(self, packet: bytes | memoryview) -> bytes | None:
+    def drop_disposable_frames(self, packet: bytes | memoryview) -> bytes | None:
         """What of a packet must be decoded for the sake of others; None where that is all of it, b"" where nothing.
 
         Where the bytes don't tell for sure, all of it must. Key frames must be passed by in order, for what they say of
@@ -119,16 +119,16 @@ class Av1Stream:
         """
         try:
             kept, parts = [], 0
-            passing = has_frame = False
+            disposable = has_frame = False
             for kind, start, body, end in _parts(packet):
                 parts += 1
                 if kind == _SEQUENCE_HEADER:
                     self._learn(bytes(packet[body:end]))
                 elif kind in (_FRAME_HEADER, _FRAME):
                     head = bytes(packet[body : min(end, body + _LONGEST_HEADER)])
-                    passing = self._sequence is not None and not _refreshes(head, self._sequence)
-                    has_frame = has_frame or not passing
-                if not (passing and kind in (_FRAME_HEADER, _FRAME, _TILES, _REPEATED_HEADER)):
+                    disposable = self._sequence is not None and not _refreshes(head, self._sequence)
+                    has_frame = has_frame or not disposable
+                if not (disposable and kind in (_FRAME_HEADER, _FRAME, _TILES, _REPEATED_HEADER)):
                     kept.append(packet[start:end])
         except (ValueError, IndexError):  # damaged, or hostile: the decoder will judge it
             return None

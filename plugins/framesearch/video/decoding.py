@@ -59,7 +59,7 @@ class Decoder:
         """
         self.failed = False
         if self._av1 is not None and packet is not None and (not wanted or packet.is_keyframe):
-            needed = self._av1.without_passing_frames(memoryview(packet))
+            needed = self._av1.drop_disposable_frames(memoryview(packet))
             if not wanted and needed is not None:
                 if not needed:
                     return []
