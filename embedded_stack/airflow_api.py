@@ -51,7 +51,8 @@ class AirflowApi:
     def trigger(self, dag_id: str, conf: dict[str, Any]) -> str:
         """Start a DAG run with these params; its id."""
         body = {"logical_date": None, "conf": conf}
-        return self._call("POST", f"/api/v2/dags/{dag_id}/dagRuns", body)["dag_run_id"]
+        result: str = self._call("POST", f"/api/v2/dags/{dag_id}/dagRuns", body)["dag_run_id"]
+        return result
 
     def known_dags(self) -> set[str]:
         """The ids of the DAGs that Airflow has read by now."""
@@ -67,7 +68,8 @@ class AirflowApi:
         query = urllib.parse.urlencode(
             [("limit", limit), ("order_by", "-run_after"), *(("state", state) for state in states)]
         )
-        return self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns?{query}")["dag_runs"]
+        result: list[dict[str, Any]] = self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns?{query}")["dag_runs"]
+        return result
 
     def task_instances(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
         """All task instances of a DAG run."""

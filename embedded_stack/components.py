@@ -124,7 +124,8 @@ def components(settings: Settings, *, with_demo: bool) -> list[Component]:
 def answers(url: str, timeout_s: float = 2.0) -> bool:
     """Whether a server answers this address with success."""
     with contextlib.suppress(OSError, urllib.error.URLError), _OPENER.open(url, timeout=timeout_s) as response:
-        return 200 <= response.status < 300
+        result: bool = 200 <= response.status < 300
+        return result
     return False
 
 
@@ -134,5 +135,6 @@ def airflow_health(address: str, timeout_s: float = 5.0) -> dict[str, dict[str, 
         contextlib.suppress(OSError, ValueError),
         _OPENER.open(f"{address}/api/v2/monitor/health", timeout=timeout_s) as response,
     ):
-        return json.load(response)
+        result: dict[str, dict[str, str]] = json.load(response)
+        return result
     return {}

@@ -16,17 +16,17 @@ def check_ports(host: str, components: Sequence[Component]) -> None:
     Raises:
         PortTaken: naming each port that is not, who holds it, and the setting that chooses another.
     """
-    wanted = [component for component in components if component.port]
+    wanted = [(component, component.port) for component in components if component.port]
     taken = []
-    for number, component in enumerate(wanted):
-        twin = next((other for other in wanted[:number] if other.port == component.port), None)
+    for number, (component, port) in enumerate(wanted):
+        twin = next((other for other, its in wanted[:number] if its == port), None)
         if twin:
-            taken.append(f"port {component.port} is meant for both {twin.title} and {component.title}")
-        elif not is_free(host, component.port):
-            taken.append(f"port {component.port}, which {component.title} needs, is in use{_holder(component.port)}")
+            taken.append(f"port {port} is meant for both {twin.title} and {component.title}")
+        elif not is_free(host, port):
+            taken.append(f"port {port}, which {component.title} needs, is in use{_holder(port)}")
         else:
             continue
-        another = _free_port(host, avoid=[other.port for other in wanted])
+        another = _free_port(host, avoid=[its for _, its in wanted])
         taken[-1] += f": choose another with {component.setting}={another}"
     if taken:
         raise PortTaken("; ".join(taken) + " (in the environment or in airflow_configs.env). Nothing was started.")
@@ -50,15 +50,17 @@ def _free_port(host: str, avoid: Sequence[int | None]) -> int:
     while True:
         with socket.socket(family) as server:
             server.bind((host, 0))
-            port = server.getsockname()[1]
+            port: int = server.getsockname()[1]
         if port not in avoid:
             return port
 
 
-def _holder(port: int | None) -> str:
+def _holder(port: int) -> str:
     """Who listens there, where the system tells us."""
     with contextlib.suppress(psutil.Error, OSError):
         for connection in psutil.net_connections("inet"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+            address = connection.laddr
+            listens = connection.status == psutil.CONN_LISTEN and address
+            if listens and getattr(address, "port", None) == port and connection.pid:
                 return f" by {psutil.Process(connection.pid).name()} (process {connection.pid})"
     return ""

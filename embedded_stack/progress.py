@@ -66,9 +66,10 @@ class Progress:
             self._live.update(self._table(rows))
             return
         for row in rows:
-            before, when = self._told.get(row.dag_id, (None, 0.0))
-            same = before and (before.state, before.step, before.count) == (row.state, row.step, row.count)
-            if same and (before.note == row.note or time.monotonic() - when < _REPEAT_S):
+            before, when = self._told.get(row.dag_id, (row, 0.0))
+            same = (before.state, before.step, before.count) == (row.state, row.step, row.count)
+            recent = time.monotonic() - when < _REPEAT_S
+            if row.dag_id in self._told and same and (before.note == row.note or recent):
                 continue
             self._told[row.dag_id] = (row, time.monotonic())
             self.tell(": ".join(filter(None, [row.dag_id, " ".join(filter(None, [row.step, row.count])), row.note])))

@@ -134,7 +134,8 @@ def _import(given: argparse.Namespace, chosen: Settings) -> dict[str, Any]:
     from training.onnx_import.interface import Reading
     from training.runs import import_encoder
 
-    reading = {name: tuple(value) if isinstance(value, list) else value for name, value in given.reading.items()}
+    said: dict[str, Any] = given.reading
+    reading: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in said.items()}
     return import_encoder.import_encoder(chosen, given.file, import_encoder.Origin(**given.origin), Reading(**reading))
 
 

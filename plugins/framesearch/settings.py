@@ -173,7 +173,7 @@ def load_settings() -> Settings:
     """
     config = os.environ.get("FRAMESEARCH_CONFIG") or (str(CONFIG_FILE) if IN_CHECKOUT else None)
     try:
-        return Settings(_env_file=config)  # type: ignore[call-arg]
+        return Settings(_env_file=config)
     except ValidationError as error:
         wrong = "; ".join(f"FRAMESEARCH_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
         raise InvalidSetting(f"{wrong}. Correct it in the environment or in airflow_configs.env.") from error

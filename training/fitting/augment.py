@@ -71,7 +71,8 @@ def _crop(width: int, height: int, rng: np.random.Generator) -> tuple[float, flo
 def _turned(corners: np.ndarray, degrees: float, scale: float) -> np.ndarray:
     centre = corners.mean(axis=0)
     cosine, sine = scale * np.cos(np.radians(degrees)), scale * np.sin(np.radians(degrees))
-    return (corners - centre) @ np.array([[cosine, sine], [-sine, cosine]], np.float32) + centre
+    result: np.ndarray = (corners - centre) @ np.array([[cosine, sine], [-sine, cosine]], np.float32) + centre
+    return result
 
 
 def _flat(side: int, rng: np.random.Generator) -> np.ndarray:
@@ -101,11 +102,11 @@ def _page(side: int, rng: np.random.Generator) -> tuple[np.ndarray, tuple[float,
     base = int(rng.choice([255, 248, 240, 24, 15]))
     canvas = np.full((side, side, 3), base, np.uint8)
     for _ in range(int(rng.integers(6, 18))):
-        left, top = (int(v) for v in rng.integers(0, side, 2))
-        width, height = int(rng.integers(side // 16, side // 2)), int(rng.integers(2, side // 10))
+        x, y = (int(v) for v in rng.integers(0, side, 2))
+        across, down = int(rng.integers(side // 16, side // 2)), int(rng.integers(2, side // 10))
         ink = int(np.clip(base + rng.integers(40, 180) * (1 if base < 128 else -1), 0, 255))
         colour = (ink, ink, ink) if rng.random() < 0.7 else tuple(int(v) for v in rng.integers(0, 256, 3))
-        cv2.rectangle(canvas, (left, top), (left + width, top + height), colour, -1)
+        cv2.rectangle(canvas, (x, y), (x + across, y + down), colour, -1)
     width = side * rng.uniform(0.45, 0.9)
     height = min(side * 0.95, width * rng.uniform(0.7, 1.2))
     left, top = rng.uniform(0, side - width), rng.uniform(0, side - height)
@@ -150,7 +151,9 @@ def _compressed(canvas: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     share = rng.uniform(0.4, 1.0)
     small = cv2.resize(canvas, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
     _, jpeg = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(15, 70))])
-    return cv2.resize(cv2.imdecode(jpeg, cv2.IMREAD_COLOR), canvas.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    decoded = cv2.imdecode(jpeg, cv2.IMREAD_COLOR)
+    assert decoded is not None
+    return cv2.resize(decoded, canvas.shape[1::-1], interpolation=cv2.INTER_LINEAR)
 
 
 def _coloured(seen: np.ndarray, rng: np.random.Generator) -> np.ndarray:

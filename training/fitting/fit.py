@@ -157,7 +157,8 @@ def _epoch_steps(dataset: Dataset, batch: int, planned: int) -> int:
 def _step(
     model: keras.Model, family: Family, optimizer: keras.Optimizer
 ) -> Callable[[np.ndarray, np.ndarray, np.ndarray | None], dict[str, tf.Tensor]]:
-    @tf.function  # compiled once; XLA (jit_compile) was measured 4 times slower on CPUs, bfloat16 a third
+    # Compiled once; XLA (jit_compile) was measured 4 times slower on CPUs, bfloat16 a third.
+    @tf.function  # type: ignore[untyped-decorator]
     def step(views: tf.Tensor, clean: tf.Tensor, taught: tf.Tensor | None) -> dict[str, tf.Tensor]:
         with tf.GradientTape() as tape:
             losses = family.losses(model, views, clean, taught, True)
@@ -207,7 +208,7 @@ def _recalibrate_batchnorm(
     for layer in layers:
         layer.momentum = SETTLING_MOMENTUM
 
-    @tf.function  # a new one, which reads the momenta anew
+    @tf.function  # type: ignore[untyped-decorator] - a new one, which reads the momenta anew
     def forward(views: tf.Tensor, clean: tf.Tensor, taught: tf.Tensor | None) -> None:
         family.losses(model, views, clean, taught, True)
 
@@ -236,7 +237,8 @@ def _batch(
 
 def _views(family: Family, dataset: Dataset, frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     if not family.augments:
-        return dataset.clean[frames]
+        result: np.ndarray = dataset.clean[frames]
+        return result
     return np.stack(
         [view(dataset.pictures[frame], family.height, rng) for _ in range(family.views) for frame in frames]
     )

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -187,7 +188,7 @@ class _Chain:
     def end(self) -> str:
         return self._at
 
-    def add(self, operator: str, *more: str, made: str | None = None, **attributes: object) -> None:
+    def add(self, operator: str, *more: str, made: str | None = None, **attributes: Any) -> None:
         made = made or self._names.new(operator.lower())
         self.nodes.append(helper.make_node(operator, [self._at, *more], [made], **attributes))
         self._at = made

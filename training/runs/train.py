@@ -15,6 +15,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 import tensorflow as tf
+from mlflow.data.pandas_dataset import from_pandas
 from mlflow.models import infer_signature
 
 from framesearch.backends import open_storage
@@ -119,9 +120,7 @@ def train(
             peak=WARM_PEAK if warm else 1.0,
             turn=int(warm or 0),
             lessons=lessons,
-            on_epoch=lambda row: mlflow.log_metrics(
-                {name: value for name, value in row.items() if name not in ("epoch", "step")}, step=int(row["epoch"])
-            ),
+            on_epoch=_log_epoch,
         )
         mlflow.log_params(
             {"batch": fitted.batch, "wanted_steps": fitted.wanted_steps, "planned_steps": fitted.planned_steps}
@@ -217,9 +216,15 @@ def _start_from(predecessor: ModelVersion | None, model: keras.Model, registry: 
 # ---- what is logged
 
 
+def _log_epoch(row: dict[str, float]) -> None:
+    """One row of the training's history."""
+    figures = {name: value for name, value in row.items() if name not in ("epoch", "step")}
+    mlflow.log_metrics(figures, step=int(row["epoch"]))
+
+
 def _log_dataset(dataset: Dataset, settings: Settings) -> None:
     videos = pd.DataFrame([asdict(video) for video in dataset.videos])
-    described = mlflow.data.from_pandas(videos, source=settings.storage, name="frames", digest=dataset.digest)
+    described = from_pandas(videos, source=settings.storage, name="frames", digest=dataset.digest)
     mlflow.log_input(described, context="training")
     mlflow.log_text(videos.to_csv(index=False), "dataset/videos.csv")
 

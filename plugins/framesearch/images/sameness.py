@@ -23,12 +23,14 @@ def centred(looks: np.ndarray) -> np.ndarray:
     """Looks (N, 112, 112) as float32 (N, 12544) without mean and of unit norm: inner products are correlations."""
     rows = looks.reshape(len(looks), -1).astype(np.float32)
     rows -= rows.mean(axis=1, keepdims=True)
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
+    result: np.ndarray = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
+    return result
 
 
 def looks_alike(looks: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Which of the looks (N, 112, 112) can't be told from the other one: bool (N,)."""
-    return centred(looks) @ centred(other[None])[0] > LOOKS_THE_SAME
+    result: np.ndarray = centred(looks) @ centred(other[None])[0] > LOOKS_THE_SAME
+    return result
 
 
 def identical(one: np.ndarray, other: np.ndarray) -> bool:

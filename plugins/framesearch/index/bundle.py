@@ -107,7 +107,7 @@ def _write_features(path: Path, parts: Sequence[np.ndarray]) -> None:
     """One .npy file of all parts, a part in memory at a time."""
     described = {"descr": FEATURE.descr, "fortran_order": False, "shape": (sum(map(len, parts)),)}
     with path.open("wb") as file:
-        np.lib.format.write_array_header_1_0(file, described)  # type: ignore[no-untyped-call]
+        np.lib.format.write_array_header_1_0(file, described)
         for part in parts:
             part.tofile(file)
 

@@ -50,14 +50,16 @@ def _distances(descriptors: np.ndarray) -> np.ndarray:
     """Squared distances of both halves to all centres, up to a constant a row: float32 (2, N, 256)."""
     centres, _ = _codebook()
     halves = descriptors.astype(np.float32).reshape(-1, 2, HALF).swapaxes(0, 1)  # (2, N, 64)
-    return (centres**2).sum(axis=2)[:, None, :] - 2 * halves @ centres.swapaxes(1, 2)
+    result: np.ndarray = (centres**2).sum(axis=2)[:, None, :] - 2 * halves @ centres.swapaxes(1, 2)
+    return result
 
 
 def nearest_words(descriptors: np.ndarray, count: int = 1) -> np.ndarray:
     """The cells that descriptors (uint8 (N, 128)) lie in, or nearest to: uint16 (N, count), the nearest first."""
     first, second = _distances(descriptors)
     if count == 1:
-        return (first.argmin(axis=1) * CENTRES + second.argmin(axis=1)).astype(np.uint16)[:, None]
+        result: np.ndarray = (first.argmin(axis=1) * CENTRES + second.argmin(axis=1)).astype(np.uint16)[:, None]
+        return result
     near = [np.argpartition(half, _NEAREST_HALVES, axis=1)[:, :_NEAREST_HALVES] for half in (first, second)]
     far = [np.take_along_axis(half, chosen, axis=1) for half, chosen in zip((first, second), near, strict=True)]
     together = (far[0][:, :, None] + far[1][:, None, :]).reshape(len(descriptors), _NEAREST_HALVES**2)

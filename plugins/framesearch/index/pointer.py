@@ -48,7 +48,7 @@ def parse_pointer(value: bytes) -> str:
         IndexIncompatible: the value is damaged.
     """
     try:
-        index_id = json.loads(value)["index_id"]
+        index_id: str = json.loads(value)["index_id"]
         if not _INDEX_ID.fullmatch(index_id):
             raise ValueError(index_id)
     except (ValueError, KeyError, TypeError) as error:

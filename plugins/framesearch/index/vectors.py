@@ -117,24 +117,25 @@ class FrameIndex:
         if count == 0:
             return np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64)
         queries = np.ascontiguousarray(queries, np.float32)
-        if not without:
-            with _one_thread():
-                return self._index.search(queries, count)
-        excluded = faiss.IDSelectorRange(without.start, without.stop)
-        selection: dict[str, Any] = {"sel": faiss.IDSelectorNot(excluded)}
-        if self.type.startswith("IVF"):
-            parameters: Any = faiss.SearchParametersIVF(**selection | {"nprobe": PROBED})
-        else:
-            parameters = faiss.SearchParameters(**selection)
+        options: dict[str, Any] = {}
+        if without:
+            excluded = faiss.IDSelectorRange(without.start, without.stop)
+            selection: dict[str, Any] = {"sel": faiss.IDSelectorNot(excluded)}
+            if self.type.startswith("IVF"):
+                options["params"] = faiss.SearchParametersIVF(**selection | {"nprobe": PROBED})
+            else:
+                options["params"] = faiss.SearchParameters(**selection)
         with _one_thread():
-            return self._index.search(queries, count, params=parameters)
+            found: tuple[np.ndarray, np.ndarray] = self._index.search(queries, count, **options)
+        return found
 
     def vectors(self, rows: np.ndarray | range) -> np.ndarray:
         """The stored vectors of these rows, as exact as the type keeps them: float32 (N, D)."""
         wanted = np.asarray(rows, np.int64)
         if len(wanted) == 0:
             return np.empty((0, self.dimension), np.float32)
-        return self._index.reconstruct_batch(wanted)
+        result: np.ndarray = self._index.reconstruct_batch(wanted)
+        return result
 
     def save(self, path: Path) -> None:
         """Write the index to a file."""

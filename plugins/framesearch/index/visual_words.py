@@ -131,7 +131,10 @@ class LocalIndex:
 
     def votes(self, matches: Matches) -> np.ndarray:
         """How much the matches speak for each frame: float32 (N,), 0 for most."""
-        return np.bincount(matches.row, weights=matches.weight, minlength=len(self)).astype(np.float32) / self._norms
+        result: np.ndarray = (
+            np.bincount(matches.row, weights=matches.weight, minlength=len(self)).astype(np.float32) / self._norms
+        )
+        return result
 
 
 assert SIGNATURE_BITS == 32  # `match` compares two halves of 16 bits

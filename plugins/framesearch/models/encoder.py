@@ -88,7 +88,8 @@ class Encoder:
             ) from error
         finally:
             watch.cancel()
-        return vectors
+        result: np.ndarray = vectors
+        return result
 
     def embed(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
         """Embeddings of RGB uint8 pictures of any size, each squashed to the encoder's own.

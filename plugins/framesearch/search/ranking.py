@@ -173,7 +173,8 @@ def _box(gallery: Gallery, query: Query, candidate: Candidate) -> np.ndarray | N
     corners[:, 0] /= query.aspect
     if direction:
         corners[:, 0] = 1 - corners[:, 0]
-    return corners
+    result: np.ndarray | None = corners
+    return result
 
 
 def _still_scene(gallery: Gallery, row: int, rows: range, still_score: float) -> tuple[int, int]:

@@ -28,15 +28,15 @@ _REDIRECTS = 10
 _LIMIT = "FRAMESEARCH_MAX_FEED_MB"
 
 
-class Forbidden(RequestError):
+class Forbidden(RequestError):  # type: ignore[misc]
     """A request would lead where this installation does not go."""
 
 
-class TooLarge(RequestError):
+class TooLarge(RequestError):  # type: ignore[misc]
     """A page, feed or manifest is larger than anything sensible."""
 
 
-class TimeOver(RequestError):
+class TimeOver(RequestError):  # type: ignore[misc]
     """The watchdog ended the session."""
 
 
@@ -153,7 +153,8 @@ class _Adapter(RequestsHTTPAdapter):  # type: ignore[misc]
         if response.is_redirect:  # its body is nobody's concern
             response._content, response._content_consumed = b"", True
             response.raw.close()
-        return response
+        result: Response = response
+        return result
 
 
 def _check_scheme(url: str, bounds: Bounds) -> tuple[str, int]:

@@ -13,6 +13,7 @@ bounds; unlike it, a stream that merely pauses while another goes on is not take
 import math
 from collections import deque
 from dataclasses import dataclass, field
+from typing import Any
 
 import av
 from av.container import InputContainer
@@ -86,7 +87,7 @@ class Clock:
             math.inf if stream.type == "video" else _SOUND_S,
         )
 
-    def place(self, packet: Packet) -> float | None:
+    def place(self, packet: Packet[Any]) -> float | None:
         """Move a packet's stamps onto the time line; when it is shown there, in seconds, None where it doesn't say."""
         track = self._tracks[packet.stream_index]
         if self._only_decoding_times:

@@ -3,6 +3,7 @@
 import logging
 import struct
 from collections.abc import Iterator
+from typing import Any
 
 import av
 from av.container import InputContainer
@@ -53,7 +54,7 @@ def open_container(part: Part) -> InputContainer:
         ) from error
 
 
-def packets_of(container: InputContainer, name: str) -> Iterator[Packet | None]:
+def packets_of(container: InputContainer, name: str) -> Iterator[Packet[Any] | None]:
     """Every packet of the file; None for each stretch that the container could not be read in."""
     failures = 0
     while failures < _FAILURES:

@@ -37,7 +37,7 @@ class Decoder:
         self._context: Any = stream.codec_context
         codec = self._context.codec.canonical_name
         small = self._context.width * self._context.height <= _ONE_THREAD_PIXELS
-        stream.thread_type = "AUTO"  # type: ignore[assignment]
+        stream.thread_type = "AUTO"
         self._context.thread_count = 1 if codec == "vp9" and small else DECODER_THREADS
         self._context.options = {"max_pixels": str(_MAX_PIXELS), **_LIGHTER}
         extradata = bytes(self._context.extradata or b"") if sparing else b""
@@ -45,13 +45,13 @@ class Decoder:
         self._h264 = H264Stream(extradata) if sparing and codec == "h264" else None
         self.failed = False
 
-    def can_spare(self, packet: Packet) -> bool:
+    def can_spare(self, packet: Packet[Any]) -> bool:
         """Whether a packet, all of which must pass by here in order, may be left out as `pictures` does."""
         if self._h264 is not None:
             return self._h264.codes_frames(memoryview(packet))
         return self._av1 is not None
 
-    def pictures(self, packet: Packet | None, *, wanted: bool = True) -> list[VideoFrame]:
+    def pictures(self, packet: Packet[Any] | None, *, wanted: bool = True) -> list[VideoFrame]:
         """The frames that are ready now, that of this packet perhaps not among them; None asks for the last ones.
 
         Args:
@@ -67,13 +67,14 @@ class Decoder:
         elif self._h264 is not None:
             self._context.skip_frame = "DEFAULT" if wanted else "NONREF"
         try:
-            return self._context.decode(packet)
+            result: list[VideoFrame] = self._context.decode(packet)
+            return result
         except (av.FFmpegError, MemoryError):
             self.failed = packet is not None or self.failed
             return []
 
 
-def _with(content: bytes, packet: Packet) -> Packet:
+def _with(content: bytes, packet: Packet[Any]) -> Packet[Any]:
     lighter = Packet(content)
     lighter.pts, lighter.dts, lighter.time_base = packet.pts, packet.dts, packet.time_base
     lighter.duration = packet.duration
@@ -89,10 +90,10 @@ class Grid:
 
     def __init__(self, grid_s: float) -> None:
         self._grid_s = grid_s
-        self._ahead: deque[tuple[Packet, float | None]] = deque()
+        self._ahead: deque[tuple[Packet[Any], float | None]] = deque()
         self._first: dict[int, float] = {}  # by cell, the earliest time
 
-    def marked(self, packet: Packet, shown_s: float | None) -> Iterator[tuple[Packet, float | None, bool]]:
+    def marked(self, packet: Packet[Any], shown_s: float | None) -> Iterator[tuple[Packet[Any], float | None, bool]]:
         """Take a packet in, and give the one that is due, if any, with whether its frame is one of the firsts.
 
         A packet that does not say when it is shown is taken for one.
@@ -106,12 +107,12 @@ class Grid:
         if len(self._first) > 4 * _REORDERED:
             del self._first[min(self._first)]
 
-    def rest(self) -> Iterator[tuple[Packet, float | None, bool]]:
+    def rest(self) -> Iterator[tuple[Packet[Any], float | None, bool]]:
         """Those that are left at the end."""
         while self._ahead:
             yield self._oldest()
 
-    def _oldest(self) -> tuple[Packet, float | None, bool]:
+    def _oldest(self) -> tuple[Packet[Any], float | None, bool]:
         packet, shown_s = self._ahead.popleft()
         return packet, shown_s, shown_s is None or shown_s <= self._first.get(self._cell(shown_s), shown_s)
 

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 import av
 from av.container import InputContainer
@@ -125,7 +126,7 @@ class Recording:
                 self.pictures += 1
                 yield DecodedFrame(timestamp_s, frame, self._renderer)
 
-    def _packets(self, damage: Damage) -> Iterator[tuple[Packet, float | None]]:
+    def _packets(self, damage: Damage) -> Iterator[tuple[Packet[Any], float | None]]:
         """The packets of the film, each with when it is shown, if it says so; the others only move the clock."""
         clock, film = self._clock, self._stream.index
         read_to = 0  # bytes
@@ -148,8 +149,8 @@ class Recording:
         return position is not None and position - read_to > self._own_bytes
 
     def _marked(
-        self, packets: Iterator[tuple[Packet, float | None]]
-    ) -> Iterator[tuple[Packet | None, float | None, bool]]:
+        self, packets: Iterator[tuple[Packet[Any], float | None]]
+    ) -> Iterator[tuple[Packet[Any] | None, float | None, bool]]:
         """The packets, each with whether its frame is wanted, even if no other builds on it; at last, None."""
         if self._grid_s is None:
             yield from ((packet, shown_s, True) for packet, shown_s in packets)

@@ -52,7 +52,8 @@ def film_of(container: InputContainer, name: str, reopened: Callable[[], InputCo
 
 def _area(stream: VideoStream) -> int:
     context: Any = stream.codec_context
-    return context.width * context.height
+    result: int = context.width * context.height
+    return result
 
 
 def _may_be_cover(stream: VideoStream, container: InputContainer) -> bool:

@@ -23,7 +23,7 @@ def exif_orientation(block: bytes) -> int:
         exif = Image.Exif()
         exif.load(block)
         if (orientation := exif.get(ORIENTATION)) in _UPRIGHT:
-            return int(orientation)  # type: ignore[arg-type]
+            return int(orientation)
     return 1
 
 
