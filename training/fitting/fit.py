@@ -208,7 +208,8 @@ def _recalibrate_batchnorm(
     for layer in layers:
         layer.momentum = SETTLING_MOMENTUM
 
-    @tf.function  # type: ignore[untyped-decorator] - a new one, which reads the momenta anew
+    # A new one, which reads the momenta anew.
+    @tf.function  # type: ignore[untyped-decorator]
     def forward(views: tf.Tensor, clean: tf.Tensor, taught: tf.Tensor | None) -> None:
         family.losses(model, views, clean, taught, True)
 
