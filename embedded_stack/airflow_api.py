@@ -1,12 +1,12 @@
 """Airflow's REST API, as far as the stack needs it."""
 
-import http.client
-import json
-import time
-import urllib.error
-import urllib.parse
-import urllib.request
+from collections.abc import Generator
+from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
+
+import httpx
+from tenacity import retry, retry_if_exception, stop_after_attempt, wait_incrementing
 
 from embedded_stack.environment import Login
 from embedded_stack.errors import StackError
@@ -30,6 +30,44 @@ class AirflowRefused(StackError):
         self.status = status
 
 
+def _is_fault(error: BaseException) -> bool:
+    """SQLite has one writer at a time: "database is locked" passes."""
+    return isinstance(error, AirflowRefused) and error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+class _Token(httpx.Auth):
+    """A bearer token, fetched at the first request and again when it has expired."""
+
+    requires_response_body = True
+
+    def __init__(self, address: str, login: Login | None) -> None:
+        self._login, self._token = login, ""
+        self._address = f"{address}/auth/token"
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        if self._token:
+            request.headers["Authorization"] = f"Bearer {self._token}"
+            if (yield request).status_code != HTTPStatus.UNAUTHORIZED:
+                return
+        body = {"username": self._login.user, "password": self._login.password} if self._login else None
+        answer = yield httpx.Request("POST" if body else "GET", self._address, json=body)
+        self._token = _answer_of(answer)["access_token"]
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        yield request
+
+
+def _answer_of(response: httpx.Response) -> Any:
+    """What Airflow answered.
+
+    Raises:
+        AirflowRefused: it will not do this.
+    """
+    if response.is_success:
+        return response.json() if response.content else None
+    asked = f"{response.request.method} {response.request.url.path}"
+    raise AirflowRefused(f"Airflow refused {asked}: {response.status_code} {response.text[:500]}", response.status_code)
+
+
 class AirflowApi:
     """A client of one Airflow.
 
@@ -40,23 +78,21 @@ class AirflowApi:
 
     def __init__(self, address: str, login: Login | None = None) -> None:
         self._address = address
-        self._login = login
-        self._token: str | None = None
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        # No proxy of the environment lies between two programs of one machine.
+        self._client = httpx.Client(base_url=address, auth=_Token(address, login), timeout=30, trust_env=False)
 
     def unpause(self, dag_id: str) -> None:
         """Let the scheduler run the DAG."""
-        self._call("PATCH", f"/api/v2/dags/{dag_id}?update_mask=is_paused", {"is_paused": False})
+        self._call("PATCH", f"/api/v2/dags/{dag_id}", json={"is_paused": False}, params={"update_mask": "is_paused"})
 
     def trigger(self, dag_id: str, conf: dict[str, Any]) -> str:
         """Start a DAG run with these params; its id."""
         body = {"logical_date": None, "conf": conf}
-        result: str = self._call("POST", f"/api/v2/dags/{dag_id}/dagRuns", body)["dag_run_id"]
-        return result
+        return str(self._call("POST", f"/api/v2/dags/{dag_id}/dagRuns", json=body)["dag_run_id"])
 
     def known_dags(self) -> set[str]:
         """The ids of the DAGs that Airflow has read by now."""
-        return {dag["dag_id"] for dag in self._call("GET", "/api/v2/dags?limit=100")["dags"]}
+        return {dag["dag_id"] for dag in self._call("GET", "/api/v2/dags", params={"limit": 100})["dags"]}
 
     def import_errors(self) -> dict[str, str]:
         """What keeps DAG files from being read, by file."""
@@ -65,18 +101,16 @@ class AirflowApi:
 
     def dag_runs(self, dag_id: str, *, states: tuple[str, ...] = (), limit: int = 20) -> list[dict[str, Any]]:
         """The latest DAG runs, newest first; of these states only, where any are given."""
-        query = urllib.parse.urlencode(
-            [("limit", limit), ("order_by", "-run_after"), *(("state", state) for state in states)]
-        )
-        result: list[dict[str, Any]] = self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns?{query}")["dag_runs"]
-        return result
+        asked = {"limit": limit, "order_by": "-run_after", "state": states}
+        return list(self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns", params=asked)["dag_runs"])
 
     def task_instances(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
         """All task instances of a DAG run."""
         found: list[dict[str, Any]] = []
-        where = f"/api/v2/dags/{dag_id}/dagRuns/{urllib.parse.quote(run_id, safe='')}/taskInstances"
+        where = f"/api/v2/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}/taskInstances"
         while True:
-            page = self._call("GET", f"{where}?limit={_PAGE}&offset={len(found)}&order_by=map_index")
+            asked = {"limit": _PAGE, "offset": len(found), "order_by": "map_index"}
+            page = self._call("GET", where, params=asked)
             found += page["task_instances"]
             if len(found) >= page["total_entries"] or not page["task_instances"]:
                 return found
@@ -86,43 +120,18 @@ class AirflowApi:
         try:
             return bool(self._call("GET", f"/api/v2/dags/{dag_id}/assets/queuedEvents")["queued_events"])
         except AirflowRefused as refused:
-            if refused.status == http.HTTPStatus.NOT_FOUND:
+            if refused.status == HTTPStatus.NOT_FOUND:
                 return False
             raise
 
-    def _call(self, method: str, path: str, body: Any = None, *, authorised: bool = True) -> Any:
-        for attempt in range(4):
-            try:
-                return self._once(method, path, body, authorised=authorised)
-            except AirflowRefused as refused:
-                if refused.status == http.HTTPStatus.UNAUTHORIZED and authorised and attempt == 0:
-                    self._token = None  # it ran out
-                # SQLite has one writer at a time: "database is locked" passes.
-                elif not (refused.status >= http.HTTPStatus.INTERNAL_SERVER_ERROR and attempt < 3):
-                    raise
-            time.sleep(0.5 * attempt)
-        raise AssertionError("unreachable")
-
-    def _once(self, method: str, path: str, body: Any, *, authorised: bool) -> Any:
-        headers = {"Content-Type": "application/json", "Accept": "application/json"}
-        if authorised:
-            headers["Authorization"] = f"Bearer {self._token or self._log_in()}"
-        data = json.dumps(body).encode() if body is not None else None
-        request = urllib.request.Request(self._address + path, data, headers, method=method)  # noqa: S310
+    @retry(
+        retry=retry_if_exception(_is_fault),
+        stop=stop_after_attempt(4),
+        wait=wait_incrementing(start=0, increment=0.5),
+        reraise=True,
+    )
+    def _call(self, method: str, path: str, **options: Any) -> Any:
         try:
-            with self._opener.open(request, timeout=30) as response:
-                return json.loads(response.read() or b"null")
-        except urllib.error.HTTPError as error:
-            said = error.read().decode(errors="replace")[:500]
-            raise AirflowRefused(f"Airflow refused {method} {path}: {error.code} {said}", error.code) from error
-        except (OSError, http.client.HTTPException, ValueError) as error:
+            return _answer_of(self._client.request(method, path, **options))
+        except (httpx.HTTPError, ValueError) as error:
             raise AirflowUnreachable(f"Airflow does not answer at {self._address}: {error}") from error
-
-    def _log_in(self) -> str:
-        if self._login:
-            body = {"username": self._login.user, "password": self._login.password}
-            answer = self._once("POST", "/auth/token", body, authorised=False)
-        else:
-            answer = self._once("GET", "/auth/token", None, authorised=False)
-        self._token = answer["access_token"]
-        return self._token
