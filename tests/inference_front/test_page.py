@@ -162,7 +162,7 @@ def test_says_how_often_a_picture_appears_in_one_video(published: Library, open_
     published.publish()
     page = ask(open_page(published), png(leaves(3)))
     assert "Appears 2 times in this video" in said(page)
-    assert any(re.match(r"Show this video at 00:(03|11)", button.label) for button in page.button)
+    assert any(re.match(r"Show this video at 0:(03|11)", button.label) for button in page.button)
 
 
 def test_outlines_what_was_recognised_and_says_it(published: Library, open_page: Any) -> None:
