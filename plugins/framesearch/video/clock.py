@@ -10,6 +10,8 @@ footage before it ended. So does the ffmpeg program (fftools/ffmpeg_demux.c, `ts
 bounds; unlike it, a stream that merely pauses while another goes on is not taken for a leap.
 """
 
+from __future__ import annotations  # PyAV's packets can be subscripted by type checkers only
+
 import math
 from collections import deque
 from dataclasses import dataclass, field

@@ -1,5 +1,7 @@
 """Opening video files safely, and reading all the packets that can be read."""
 
+from __future__ import annotations  # PyAV's packets can be subscripted by type checkers only
+
 import logging
 import struct
 from collections.abc import Iterator

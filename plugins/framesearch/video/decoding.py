@@ -1,5 +1,7 @@
 """Decoding a track, and leaving out undecoded what nobody needs, where that is safe."""
 
+from __future__ import annotations  # PyAV's packets can be subscripted by type checkers only
+
 import math
 from collections import deque
 from collections.abc import Iterator

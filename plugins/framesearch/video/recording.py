@@ -1,5 +1,7 @@
 """Reading one recording: a file, or one of several in it."""
 
+from __future__ import annotations  # PyAV's packets can be subscripted by type checkers only
+
 import contextlib
 from collections.abc import Iterator
 from typing import Any
