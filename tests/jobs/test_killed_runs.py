@@ -15,7 +15,7 @@ import pytest
 from generated_videos import draw_video
 from real_runs import Point, RealRun, state, tree_hash
 
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = pytest.mark.timeout(3000)
 
 KILLED: list[Point] = [
     ("starting", r"^run import framesearch.jobs.run_all$", 1),

@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 
 HERE = Path(__file__).parent
-PATIENCE_S = 240
+PATIENCE_S = 600
 
 # Quick, and the same weights each time: there is time for all steps that so few frames are worth.
 SETTINGS = {
