@@ -89,7 +89,7 @@ def test_weights_that_can_not_be_fetched_are_told_with_the_next_step(tmp_path):
     environment = {name: value for name, value in environment.items() if name.lower() != "no_proxy"}
     code = (
         "from framesearch.errors import WeightsUnavailable\n"
-        "from training.families.contract import family_named\n"
+        "from training.families.known import family_named\n"
         "for name in ('resnet50', 'mobilenet_v3_small_tuned'):\n"
         "    try: family_named(name).build()\n"
         "    except WeightsUnavailable as error: print(error)\n"
