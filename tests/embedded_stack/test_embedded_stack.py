@@ -217,7 +217,7 @@ def stack_command(*arguments: str, home: Path, **settings: str) -> subprocess.Co
         env={**os.environ, "FRAMESEARCH_HOME": str(home), **settings},
         capture_output=True,
         text=True,
-        timeout=420,
+        timeout=900,
         check=False,
     )
 
@@ -472,7 +472,7 @@ def test_without_a_terminal_each_step_is_told_once(tmp_path: Path):
 
 
 @pytest.mark.stack
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(2400)
 def test_up_turns_a_folder_into_an_answer_takes_in_what_is_added_and_down_leaves_nothing(tmp_path: Path):
     home, folder = tmp_path / "home", tmp_path / "my clips"
     ports = {f"FRAMESEARCH_{name}_PORT": free_port() for name in ("AIRFLOW", "MLFLOW", "PAGE", "DEMO")}
