@@ -10,7 +10,7 @@ PROGRAM = """
 import sys
 import numpy as np
 import psutil
-from framesearch.allocation import return_large_blocks
+from framesearch.system.memory import return_large_blocks
 
 if sys.argv[1] == "set":
     assert return_large_blocks() and return_large_blocks()
