@@ -50,7 +50,8 @@ class _Token(httpx.Auth):
             if (yield request).status_code != HTTPStatus.UNAUTHORIZED:
                 return
         body = {"username": self._login.user, "password": self._login.password} if self._login else None
-        answer = yield httpx.Request("POST" if body else "GET", self._address, json=body)
+        method = "POST" if body else "GET"
+        answer = yield httpx.Request(method, self._address, json=body, extensions=request.extensions)  # its timeout
         self._token = _answer_of(answer)["access_token"]
         request.headers["Authorization"] = f"Bearer {self._token}"
         yield request
@@ -78,8 +79,13 @@ class AirflowApi:
 
     def __init__(self, address: str, login: Login | None = None) -> None:
         self._address = address
-        # No proxy of the environment lies between two programs of one machine.
-        self._client = httpx.Client(base_url=address, auth=_Token(address, login), timeout=30, trust_env=False)
+        self._client = httpx.Client(
+            base_url=address,
+            auth=_Token(address, login),
+            timeout=30,
+            trust_env=False,  # no proxy lies between two programs of one machine
+            limits=httpx.Limits(max_keepalive_connections=0),  # the server may be another one by the next request
+        )
 
     def unpause(self, dag_id: str) -> None:
         """Let the scheduler run the DAG."""
