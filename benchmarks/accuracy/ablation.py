@@ -11,9 +11,6 @@ import numpy as np
 from benchmarks.accuracy.gallery import Gallery
 from benchmarks.accuracy.systems import FramesearchSystem, Reply
 from framesearch.search import by_pixels, query, ranking
-from framesearch.search.by_embedding import ByEmbedding
-from framesearch.search.by_features import ByFeatures
-from framesearch.search.by_pixels import ByPixels
 from framesearch.settings import Settings
 
 _VIEWS = query.views
@@ -23,7 +20,7 @@ def _plain_view(rgb: np.ndarray, height: int, width: int) -> dict[str, np.ndarra
     return {"original": _VIEWS(rgb, height, width)["original"]}
 
 
-_EMBEDDING, _FEATURES, _PIXELS = ByEmbedding(), ByFeatures(), ByPixels()
+_EMBEDDING, _FEATURES, _PIXELS = ranking.EVIDENCE
 WITHOUT: dict[str, dict[tuple[ModuleType, str], Any]] = {
     "without pixels": {(ranking, "EVIDENCE"): (_EMBEDDING, _FEATURES)},
     "without exact placement": {(by_pixels, "_REGISTERED"): 0},

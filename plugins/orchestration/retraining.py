@@ -30,7 +30,7 @@ def plan_training(params: Mapping[str, Any], context: Mapping[str, Any]) -> dict
     A DAG run that a person or the weekly schedule asked for always trains.
     """
     due = training_due(current_champion(Registry(settings())), open_catalogue(settings()), settings())
-    if not due.now and context["dag_run"].run_type == "asset_triggered" and not params["force"]:
+    if due.why_not and context["dag_run"].run_type == "asset_triggered" and not params["force"]:
         skip(due.why_not, context)
     return {
         "family": params["family"] or settings().encoder_family,

@@ -126,7 +126,7 @@ def test_without_features_nothing_agrees(bundle: Bundle) -> None:
 def test_pixels_tell_neighbouring_moments_apart(bundle: Bundle, library: Library) -> None:
     pool = pool_of(bundle, picture(0, 2.0), stored(bundle, library))
     rows = bundle.gallery.rows_of(0)[3:6]  # 1.5, 2.0 and 2.5 s
-    pool.candidates = {row: Candidate(row, {"similarity": 0.9}, 0.9) for row in rows}
+    pool.candidates = {row: Candidate(row, {"similarity": 0.9}) for row in rows}
     ByPixels().weigh(pool)
     assert max(pool.candidates.values(), key=pool.score).row == rows[1]
     assert not pool.degraded
@@ -135,7 +135,7 @@ def test_pixels_tell_neighbouring_moments_apart(bundle: Bundle, library: Library
 
 def test_frames_that_can_not_be_had_are_told(bundle: Bundle) -> None:
     pool = pool_of(bundle, picture(0, 2.0))
-    pool.candidates = {4: Candidate(4, {"similarity": 0.9}, 0.9)}
+    pool.candidates = {4: Candidate(4, {"similarity": 0.9})}
     ByPixels().weigh(pool)
     assert pool.degraded
     assert pool.candidates[4].terms == {"similarity": 0.9}

@@ -19,21 +19,19 @@ from scipy.optimize import minimize
 from scipy.special import logsumexp
 
 from framesearch.backends import open_storage
-from framesearch.errors import FramesearchError, NoIndex, NotEnoughFrames
+from framesearch.errors import NoIndex, NotEnoughFrames
 from framesearch.images.distortions import DISTORTIONS, distorted
 from framesearch.images.libraries import configure
-from framesearch.images.pixels import BLANK_QUALITY, decode_jpeg
 from framesearch.index.bundle import Bundle, open_bundle
 from framesearch.index.pointer import current_index_id
 from framesearch.index.score import WEIGHTS, Weights
-from framesearch.records import FrameRole
 from framesearch.search.frame_cache import FrameCache
 from framesearch.search.frame_reader import FrameReader
+from framesearch.search.probes import probe_frames
 from framesearch.search.query import read_query
 from framesearch.search.ranking import gather
-from framesearch.search.rightness import ON_TIME_S
+from framesearch.search.rightness import on_time
 from framesearch.settings import Settings, settings
-from framesearch.store import layout, tables
 from framesearch.store.storage import Storage
 
 log = logging.getLogger(__name__)
@@ -64,28 +62,17 @@ def choices_of(bundle: Bundle, storage: Storage, most: int, seed: int = 0) -> li
 
     Queries none of whose candidates is right teach nothing and are left out.
     """
-    rng = np.random.default_rng(seed)
     gallery, pictures = bundle.gallery, FrameCache(FrameReader(storage)).of(bundle.gallery)
-    probes: list[tuple[int, float]] = []
-    for video, video_id in enumerate(gallery.video_ids):
-        try:
-            with storage.open(layout.frames(video_id)) as file:
-                times, qualities = tables.read_frame_times(file, FrameRole.PROBE)
-        except FramesearchError as error:
-            log.warning("video %s is passed over: %s", video_id, error)
-            continue
-        probes += [(video, float(time_s)) for time_s in times[qualities >= BLANK_QUALITY]]
+    probes = list(probe_frames(gallery, storage, np.random.default_rng(seed), most))
     kinds, choices = sorted(DISTORTIONS), list[Choice]()
-    order = [probes[place] for place in rng.permutation(len(probes))]
-    for number, (video, time_s) in enumerate((order * (-(-most // max(1, len(order)))))[:most]):
-        video_id = gallery.video_ids[video]
-        with storage.open(layout.frames(video_id)) as file:
-            frame = tables.read_frames_at(file, [time_s])[time_s]
-        seen = distorted(decode_jpeg(frame.jpeg), kinds[number % len(kinds)], f"{video_id}|{time_s:.3f}")
+    for number in range(most if probes else 0):
+        turn, place = divmod(number, len(probes))
+        video, time_s, rgb = probes[place]
+        kind = kinds[(place + turn) % len(kinds)]  # another one at every turn
+        seen = distorted(rgb, kind, f"{gallery.video_ids[video]}|{time_s:.3f}")
         pool = gather(gallery, read_query(bundle.encoder, seen), pictures)
         rows = np.array(list(pool.candidates), np.int64)
-        late_s = np.maximum(gallery.timestamps_s[rows] - time_s, time_s - gallery.until_s[rows])
-        right = (gallery.video_of_row[rows] == video) & (late_s <= ON_TIME_S)
+        right = (gallery.video_of_row[rows] == video) & on_time(gallery.late_s(rows, time_s))
         if right.any():
             terms = [[one.terms.get(name, 0.0) for name in NAMES] for one in pool.candidates.values()]
             choices.append(Choice(video, np.array(terms), right))

@@ -45,6 +45,11 @@ class Gallery:
         first, end = np.searchsorted(self.video_of_row, [video, video + 1])
         return range(int(first), int(end))
 
+    def late_s(self, rows: int | np.ndarray, time_s: float) -> np.ndarray:
+        """Seconds between a moment and what rows show; not positive while a still picture of theirs stands."""
+        late: np.ndarray = np.maximum(self.timestamps_s[rows] - time_s, time_s - self.until_s[rows])
+        return late
+
     def nearest(
         self, vectors: np.ndarray, count: int, *, without: range | None = None
     ) -> tuple[np.ndarray, np.ndarray]:

@@ -35,27 +35,26 @@ class Due:
     """Whether a training is due.
 
     Attributes:
-        now: whether it is.
-        why_not: why it is not, in words; empty where it is.
+        why_not: why it is not, in words; None where it is.
         minutes: how long it may take at most.
     """
 
-    now: bool
-    why_not: str
+    why_not: str | None
     minutes: float
 
 
 def training_due(champion: ModelVersion | None, catalogue: Catalogue, settings: Settings) -> Due:
     """The first training always is; a later one where the catalogue has grown by `FRAMESEARCH_RETRAIN_GROWTH`."""
     if champion is None:
-        return Due(True, "", settings.first_training_minutes)
+        return Due(None, settings.first_training_minutes)
     growth = growth_since(champion, catalogue)
+    if growth >= settings.retrain_growth:
+        return Due(None, settings.training_minutes)
     why_not = (
         f"the catalogue has grown by {growth:.0%} since champion version {champion.version} was trained, "
         f"FRAMESEARCH_RETRAIN_GROWTH asks for {settings.retrain_growth:.0%}"
     )
-    now = growth >= settings.retrain_growth
-    return Due(now, "" if now else why_not, settings.training_minutes)
+    return Due(why_not, settings.training_minutes)
 
 
 def trained_already(

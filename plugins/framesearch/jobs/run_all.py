@@ -218,10 +218,11 @@ def _champion(
 
 def _stays(champion: ModelVersion | None, catalogue: Catalogue, settings: Settings, report: LineReport) -> bool:
     """Whether the catalogue is still much what the champion was trained on."""
-    due = retrain.training_due(champion, catalogue, settings)
-    if champion is not None and not due.now:
-        report.model = f"v{champion.version} stays: {due.why_not}"
-    return not due.now
+    why_not = retrain.training_due(champion, catalogue, settings).why_not
+    if champion is None or why_not is None:
+        return False
+    report.model = f"v{champion.version} stays: {why_not}"
+    return True
 
 
 def _trained(

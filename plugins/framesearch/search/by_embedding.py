@@ -21,12 +21,11 @@ class ByEmbedding:
             view, row = int(place) // rows.shape[1], int(rows.reshape(-1)[place])
             if row not in pool.candidates:
                 similarity = float(similarities.reshape(-1)[place])
-                pool.candidates[row] = Candidate(row, {TERM: similarity}, similarity, view, query.direction(view))
+                pool.candidates[row] = Candidate(row, {TERM: similarity}, view, query.direction(view))
 
     def weigh(self, pool: Pool) -> None:
         """Compare the rows that others proposed."""
         unseen = [candidate for candidate in pool.candidates.values() if TERM not in candidate.terms]
         known = pool.gallery.vectors(np.array([one.row for one in unseen], np.int64)) @ pool.query.vectors.T
         for candidate, by_view in zip(unseen, known, strict=True):
-            candidate.similarity, candidate.view = float(by_view.max()), int(by_view.argmax())
-            candidate.terms[TERM] = candidate.similarity
+            candidate.terms[TERM], candidate.view = float(by_view.max()), int(by_view.argmax())

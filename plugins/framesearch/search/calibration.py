@@ -7,26 +7,24 @@ the library. Both together give the threshold of "found" and the probability tha
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from framesearch.errors import FramesearchError
 from framesearch.images.distortions import DISTORTIONS
-from framesearch.images.pixels import BLANK_QUALITY, correlation, decode_jpeg
+from framesearch.images.pixels import correlation
 from framesearch.images.sameness import LOOKS_THE_SAME, SIDE, look
 from framesearch.index.card import Calibration, Curve
 from framesearch.index.gallery import Gallery
 from framesearch.index.score import WEIGHTS, Weights
 from framesearch.models.encoder import Encoder
-from framesearch.records import FrameRole
 from framesearch.search.frame_cache import FrameCache
 from framesearch.search.frame_reader import FrameReader
+from framesearch.search.probes import probe_frames
 from framesearch.search.query import Query, read_query
 from framesearch.search.ranking import Place, rank
 from framesearch.search.rightness import is_right
-from framesearch.store import layout, tables
 from framesearch.store.storage import Storage
 
 log = logging.getLogger(__name__)
@@ -113,7 +111,7 @@ def calibrate(
         return rank(gallery, query, top, thumbnails.pictures, weights=weights, without=without).places
 
     asked = _Asked()
-    for video, timestamp_s, rgb in _probes(gallery, storage, rng) if budget_s >= 0 else ():
+    for video, timestamp_s, rgb in probe_frames(gallery, storage, rng, PROBES) if budget_s >= 0 else ():
         if time.monotonic() - started > budget_s and len(asked.of_rank(0)) >= ENOUGH_PAIRS:
             break
         _ask(gallery, encoder, search, thumbnails, asked, video, timestamp_s, rgb, rng)
@@ -128,32 +126,6 @@ def calibrate(
 
 
 # ---- asking
-
-
-def _probes(gallery: Gallery, storage: Storage, rng: np.random.Generator) -> Iterator[tuple[int, float, np.ndarray]]:
-    """Up to `PROBES` probe frames (video, timestamp_s, picture), evenly from videos in random order."""
-    each = max(1, -(-PROBES // max(1, len(gallery.video_ids))))
-    chosen: list[tuple[int, float]] = []
-    for video in rng.permutation(len(gallery.video_ids))[: 2 * PROBES]:
-        if len(chosen) >= PROBES:
-            break
-        try:
-            with storage.open(layout.frames(gallery.video_ids[video])) as file:
-                times, qualities = tables.read_frame_times(file, FrameRole.PROBE)
-        except FramesearchError as error:
-            log.debug("calibration passes over %s: %s", gallery.video_ids[video], error)
-            continue
-        times = times[qualities >= BLANK_QUALITY]
-        picked = rng.permutation(len(times))[:each]
-        chosen += [(int(video), float(times[place])) for place in sorted(picked)]
-    for place in rng.permutation(len(chosen)):  # so that a spent budget leaves a fair sample
-        video, timestamp_s = chosen[place]
-        try:
-            with storage.open(layout.frames(gallery.video_ids[video])) as file:
-                frame = tables.read_frames_at(file, [timestamp_s])[timestamp_s]
-            yield video, timestamp_s, decode_jpeg(frame.jpeg)
-        except (FramesearchError, KeyError) as error:
-            log.debug("calibration passes over %s: %s", gallery.video_ids[video], error)
 
 
 def _ask(
@@ -179,7 +151,7 @@ def _ask(
             asked.copies.add(frozenset((video, place.video)))
         if place.video != video and alike > SAME_PICTURE:
             return
-        late_s = max(gallery.timestamps_s[place.row] - timestamp_s, timestamp_s - gallery.until_s[place.row])
+        late_s = float(gallery.late_s(place.row, timestamp_s))
         same = thumbnails.correlation(place.row, truth) > LOOKS_THE_SAME
         right = is_right(late_s if place.video == video else np.inf, same)
         asked.answers.append(_Answer(rank_, place.score, video, place.video, bool(right), clean))

@@ -28,7 +28,6 @@ class Candidate:
 
     Attributes:
         terms: what each kind of evidence says, by the names that `index.score.Weights` has for them.
-        similarity: inner product of the embeddings with the best view's, -1 to 1.
         view: the best view.
         direction: 1 where the features of the mirrored query agree, else 0.
         alignment: what local features agree on, None where they do not.
@@ -39,13 +38,17 @@ class Candidate:
 
     row: int
     terms: dict[str, float] = field(default_factory=dict)
-    similarity: float = -1.0
     view: int = 0
     direction: int = 0
     alignment: Alignment | None = None
     likeness: Likeness = NO_LIKENESS
     placement: np.ndarray | None = None
     placement_direction: int = 0
+
+    @property
+    def similarity(self) -> float:
+        """Inner product of the embeddings with the best view's, -1 to 1; -1 where they were not compared."""
+        return self.terms.get("similarity", -1.0)
 
     @property
     def agreement(self) -> float:

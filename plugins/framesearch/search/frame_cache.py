@@ -46,7 +46,9 @@ class FrameCache:
     def of(self, gallery: Gallery) -> "Callable[[Iterable[int]], dict[int, np.ndarray]]":
         """What `ranking.rank` asks for the frames of this gallery's rows."""
         with self._lock:
-            number = self._galleries.setdefault(gallery, next(self._numbers))
+            if gallery not in self._galleries:
+                self._galleries[gallery] = next(self._numbers)
+            number = self._galleries[gallery]
         return lambda rows: self._read(gallery, number, list(rows))
 
     def _read(self, gallery: Gallery, number: int, rows: list[int]) -> dict[int, np.ndarray]:
